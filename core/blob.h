@@ -1,0 +1,40 @@
+/*
+ * The blob store: write-once files named by their sha512, data/blobs/sha512/ab/REST. A blob is there
+ * whole or not at all. The name is what the content is, never what a client called it.
+ */
+#pragma once
+
+#include "core/digest.h"
+#include "core/text.h"
+
+struct blobs;
+struct err;
+struct pool;
+
+struct blob_id {
+    unsigned char sha512[SHA512_BYTES];
+};
+
+/* Makes the folders; removes left-over temporary files. */
+struct blobs *blobs_open(const char *dir, struct err *err);
+void blobs_close(struct blobs *blobs);
+
+/* A blob being written: temp file and running hash. */
+struct blob_writer;
+struct blob_writer *blob_begin(struct blobs *blobs, size_t max_bytes, struct err *err);
+int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err); /* ERR_TOO_LARGE */
+/* Syncs and gives it its name; an existing blob of that name is kept and the copy dropped. w is gone
+ * either way. */
+int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, struct err *err);
+void blob_abort(struct blob_writer *w);
+int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err);
+
+/* An open descriptor (caller closes) and the size. ERR_NOT_FOUND. */
+int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
+              struct err *err);
+struct text blob_hex(struct pool *pool, const struct blob_id *id);
+bool blob_from_hex(struct text hex, struct blob_id *id);
+/* "sha512-…" as in package.json's dist.integrity. */
+struct text blob_integrity(struct pool *pool, const struct blob_id *id);
+/* Removes the file; missing is success. */
+int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err);

@@ -1,0 +1,13 @@
+/* Time. Wall clock for what is stored and shown, monotonic for what waits. Milliseconds. */
+#pragma once
+
+#include <stdint.h>
+
+struct pool;
+
+int64_t clock_wall_ms(void);
+int64_t clock_mono_ms(void);
+/* "2026-11-24T10:00:00.000Z" */
+char *clock_iso(struct pool *pool, int64_t wall_ms);
+/* RFC 9110 IMF-fixdate. */
+char *clock_http(struct pool *pool, int64_t wall_ms);

@@ -1,0 +1,42 @@
+/*
+ * Our own file writes. What is acknowledged is synced: file, then its directory. Everything goes
+ * through `struct file_ops`, so that the power-loss test can record each write, rename and sync.
+ */
+#pragma once
+
+#include "core/text.h"
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct buf;
+struct err;
+struct pool;
+
+struct file_ops {
+    int (*open)(int dir, const char *path, int flags, mode_t mode);
+    ssize_t (*write)(int fd, const void *p, size_t n);
+    int (*fsync)(int fd);
+    int (*rename)(int from_dir, const char *from, int to_dir, const char *to);
+    int (*unlink)(int dir, const char *path, int flags);
+    int (*mkdir)(int dir, const char *path, mode_t mode);
+    int (*close)(int fd);
+};
+/* NULL restores the system's calls. Not thread-safe: set before any thread. */
+void file_ops_set(const struct file_ops *ops);
+
+/* base + "/" + name; refuses "..", ".", empty parts, NUL and absolute names in name (ERR_INVALID). */
+int file_join(struct pool *pool, const char *base, struct text name, const char **out,
+              struct err *err);
+int file_mkdirs(const char *path, mode_t mode, struct err *err);
+/* Whole content, refusing more than max and anything but a regular file; follows no last link. */
+int file_read(const char *path, size_t max, struct buf *out, struct err *err);
+/* Writes beside, fsyncs, renames over path, fsyncs the folder. */
+int file_replace(const char *path, struct text content, mode_t mode, struct err *err);
+/* Writes all of it or fails. */
+int file_write_all(int fd, const void *p, size_t n, struct err *err);
+/* Syncs fd, renames temp to path and syncs path's folder. Same file system. */
+int file_publish(int fd, const char *temp, const char *path, struct err *err);
+int file_sync_dir(const char *path, struct err *err);
+/* Removes a tree without following links; missing is success. */
+int file_remove_tree(const char *path, struct err *err);

@@ -1,0 +1,17 @@
+/*
+ * A lane: a bounded queue with worker threads of its own, so that slow work of one kind cannot hold
+ * up another. Lanes are quick, password and archive (design, section 3).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lane;
+
+struct lane *lane_new(const char *name, unsigned threads, size_t max_waiting);
+/* False when full: answer 503 with Retry-After. fn(arg) runs once on a worker. Any thread. */
+bool lane_post(struct lane *lane, void (*fn)(void *), void *arg);
+size_t lane_waiting(struct lane *lane);
+/* Takes no more, runs what waits, joins, frees. */
+void lane_stop(struct lane *lane);

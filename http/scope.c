@@ -1,0 +1,1 @@
+#include "http/scope.h"
