@@ -1,0 +1,25 @@
+# What runs inside Node-RED, as the server embeds it and unpacks it to data/plugins/HASH: names relative to plugins/.
+set(REDHOUSE_PLUGIN_FILES
+  auth/index.js
+  auth/package.json
+  context/index.js
+  context/package.json
+  launcher/document.js
+  launcher/environment.js
+  launcher/events.js
+  launcher/faces.js
+  launcher/index.js
+  launcher/life.js
+  launcher/log.js
+  launcher/npm.js
+  launcher/package.json
+  launcher/settings.js
+  launcher/status.js
+  storage/client.js
+  storage/index.js
+  storage/package.json
+  storage/spool.js
+  storage/writer.js
+  theme/index.js
+  theme/package.json
+  theme/redhouse.css)

@@ -1,0 +1,83 @@
+'use strict';
+/*
+ * npm as Node-RED runs it: always our registry, in the user directory, without questions to anybody else. The
+ * token reaches npm's own environment only, never process.env, so that env.get() in a flow cannot see it.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+
+/* npm reads these names in any case; what is harmless is also for an `npm` that a flow starts itself. */
+function publicConfig({ base, userDir, ignoreScripts }) {
+  return {
+    ...(base && { npm_config_registry: `${base}/npm/` }),
+    npm_config_cache: path.join(userDir, '.npm'),
+    npm_config_userconfig: '/dev/null',
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_update_notifier: 'false',
+    npm_config_fetch_retries: '1',
+    npm_config_fetch_timeout: '30000',
+    npm_config_logs_max: '2',
+    npm_config_progress: 'false',
+    npm_config_omit_lockfile_registry_resolved: 'true',
+    npm_config_ignore_scripts: ignoreScripts ? 'true' : 'false',
+  };
+}
+
+/* "//host:port/npm/" as npm names the address in its configuration. */
+function nerfDart(base) {
+  return `${base.replace(/^https?:/, '')}/npm/`;
+}
+
+function createNpm({ base, token, userDir, npm }) {
+  const trimmed = base.replace(/\/+$/, '');
+  const ignoreScripts = npm.ignoreScripts !== false;
+  const shared = publicConfig({ base: trimmed, userDir, ignoreScripts });
+  const secret = trimmed ? { [`npm_config_${nerfDart(trimmed)}:_authToken`]: npm.token || token } : {};
+  const budget = Number.isInteger(npm.memoryMb) && npm.memoryMb >= 64
+    ? { NODE_OPTIONS: `--max-old-space-size=${npm.memoryMb}` } : {};
+
+  return {
+    env: shared,
+
+    /* npm climbs to a parent folder unless there is a package.json here. Returns what could not be done, or null. */
+    prepareUserDir() {
+      const file = path.join(userDir, 'package.json');
+      try {
+        fs.mkdirSync(userDir, { recursive: true });
+        fs.writeFileSync(file, `${JSON.stringify({
+          name: 'node-red-project', description: 'Modules of this instance', version: '0.0.1', private: true,
+        }, null, 4)}\n`, { flag: 'wx' });
+      } catch (err) {
+        if (err.code !== 'EEXIST')
+          return `${file}: ${err.code || err.message}`;
+      }
+      return null;
+    },
+
+    /* Gives every npm that Node-RED starts the token and its memory budget. */
+    wrap(exec) {
+      const run = exec.run;
+      exec.run = function (command, args, options, emit) {
+        const isNpm = Array.isArray(args) && /(^|[\\/])npm-cli\.js$/.test(String(args[0]));
+        if (!isNpm)
+          return run.call(exec, command, args, options, emit);
+        const env = { ...process.env, ...(options && options.env), ...shared, ...budget, ...secret };
+        return run.call(exec, command, args, { ...options, env }, emit);
+      };
+    },
+
+    /* A module comes by name from our registry, or as a file that a person uploaded: never from another address. */
+    checkInstall(event) {
+      const url = event && event.url;
+      if (typeof url !== 'string' || url === '')
+        return;
+      const uploads = path.join(userDir, 'nodes') + path.sep;
+      const isUpload = path.isAbsolute(url) && path.resolve(url).startsWith(uploads);
+      if (!isUpload && !(trimmed && url.startsWith(`${trimmed}/npm/`)))
+        throw new Error('Modules are installed from this platform\'s registry only.');
+    },
+  };
+}
+
+module.exports = { createNpm };
