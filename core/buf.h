@@ -31,8 +31,9 @@ char *buf_reserve(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);
 /* Drops n bytes from the front. */
 void buf_consume(struct buf *b, size_t n);
-struct text buf_view(const struct buf *b);
-/* Moves the content into the pool and leaves the buffer empty. */
+struct text buf_view(const struct buf *b); /* never absent */
+/* Moves the content into the pool (no copy) and leaves the buffer empty. Absent if it had failed,
+ * so that a cut-off document is never taken for a whole one. */
 struct text buf_take(struct buf *b, struct pool *pool);
 void auto_buf_fn(struct buf *b);
 #define auto_buf __attribute__((cleanup(auto_buf_fn)))

@@ -70,7 +70,7 @@ void json_str(struct json_writer *w, const char *s);  /* NULL writes null */
 void json_int(struct json_writer *w, int64_t n);
 void json_bool(struct json_writer *w, bool b);
 void json_null(struct json_writer *w);
-void json_raw(struct json_writer *w, struct text t); /* already JSON, written verbatim */
+void json_raw(struct json_writer *w, struct text t); /* already JSON, written verbatim; empty: null */
 /* key and value in one statement */
 void json_put_text(struct json_writer *w, const char *key, struct text t);
 void json_put_str(struct json_writer *w, const char *key, const char *s);

@@ -1,6 +1,6 @@
 /*
- * A view of bytes that somebody else owns. Not terminated, may hold NUL; base may be NULL if len is 0.
- * A view that is "absent" (not merely empty) has a NULL base.
+ * A view of bytes that somebody else owns. Not terminated, may hold NUL; base may be NULL if len is
+ * 0. A view that is "absent" (not merely empty) has a NULL base.
  */
 #pragma once
 
@@ -43,13 +43,15 @@ size_t text_find(struct text t, char c, size_t from);
 struct text text_sub(struct text t, size_t from, size_t len); /* clamped */
 struct text text_trim(struct text t);                         /* spaces and tabs at both ends */
 /* Cuts *rest at the first sep: returns what stands before, leaves what stands after. False when
- * *rest was already used up. "a,,b" yields "a", "", "b". */
+ * *rest was already used up (absent). "a,,b" yields "a", "", "b"; "" yields one "". */
 bool text_cut(struct text *rest, char sep, struct text *out);
 /* Decimal integer, whole view, optional leading '-', within [min, max]. */
 bool text_number(struct text t, int64_t min, int64_t max, int64_t *out);
 /* "30d", "12h", "5m", "20s", "150ms" to milliseconds. */
 bool text_duration_ms(struct text t, int64_t *out);
 bool text_is_utf8(struct text t);
+/* How many leading bytes are whole, well-formed characters. */
+size_t text_utf8_prefix(struct text t);
 /* No byte below 0x20 and no 0x7f. */
 bool text_is_printable(struct text t);
 char *text_c(struct pool *pool, struct text t); /* terminated copy */
