@@ -15,6 +15,10 @@ if(REDHOUSE_SANITIZE)
   target_link_options(redhouse_options INTERFACE -fsanitize=${REDHOUSE_SANITIZE})
 endif()
 
+if(REDHOUSE_FUZZ)
+  target_compile_options(redhouse_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_options(redhouse_options INTERFACE -fstack-protector-strong -fPIE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -Wno-null-dereference)

@@ -2,6 +2,7 @@
 
 #include "http/bearer.h"
 #include "http/exchange.h"
+#include "http/frames.h"
 
 #include "core/clock.h"
 #include "core/pool.h"
@@ -14,7 +15,6 @@
 
 #define IDLE_MS 600000
 #define SWEEP_EVERY 10 /* seconds */
-#define BEAT_BYTES 8   /* "3", "2probe" and the like are libraries talking to each other */
 
 struct tunnel {
     h2o_linklist_t link;
@@ -27,53 +27,9 @@ struct tunnel {
     enum face face;
     struct host_activity *activity;
     struct bearer bearer;
-    struct tunnel_frames frames;
+    struct frames frames;
     int64_t moved_ms;
 };
-
-/* How many bytes a frame's head has, by its second byte. */
-static unsigned head_size(unsigned char second)
-{
-    unsigned size = (second & 0x80) != 0 ? 6 : 2;
-
-    if ((second & 0x7f) == 126)
-        return size + 2;
-    return (second & 0x7f) == 127 ? size + 8 : size;
-}
-
-static uint64_t payload_size(const unsigned char *head)
-{
-    unsigned n = (head[1] & 0x7f) == 126 ? 2 : 8;
-    uint64_t size = 0;
-
-    if ((head[1] & 0x7f) < 126)
-        return head[1] & 0x7f;
-    for (unsigned i = 0; i < n; i++)
-        size = size << 8 | head[2 + i];
-    return size;
-}
-
-bool tunnel_frames_person(struct tunnel_frames *frames, struct text bytes)
-{
-    bool person = false;
-    size_t at = 0;
-
-    while (at < bytes.len) {
-        if (frames->left > 0) {
-            size_t n = frames->left < bytes.len - at ? (size_t)frames->left : bytes.len - at;
-            frames->left -= n;
-            at += n;
-            continue;
-        }
-        frames->head[frames->n_head++] = (unsigned char)bytes.base[at++];
-        if (frames->n_head < 2 || frames->n_head < head_size(frames->head[1]))
-            continue;
-        frames->left = payload_size(frames->head);
-        frames->n_head = 0;
-        person = person || ((frames->head[0] & 0x08) == 0 && frames->left >= BEAT_BYTES);
-    }
-    return person;
-}
 
 static struct chunk_pool *chunks(struct tunnel *t)
 {
@@ -119,7 +75,7 @@ static void moved(struct tunnel *t)
 static void from_client(struct tunnel *t, struct text bytes)
 {
     moved(t);
-    if (tunnel_frames_person(&t->frames, bytes) && t->activity != NULL)
+    if (frames_person(&t->frames, bytes) && t->activity != NULL)
         atomic_store_explicit(&t->activity->last_ms, t->moved_ms, memory_order_relaxed);
 }
 

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "core/text.h"
-
 struct exchange;
 struct h1_head;
 struct proxy_loop;
@@ -19,13 +17,3 @@ void tunnel_close_instance(struct proxy_loop *proxy, const char *instance);
 void tunnel_close_ended(struct proxy_loop *proxy, const char *user);
 /* For proxy_loop_new. */
 void tunnel_init(struct proxy_loop *proxy);
-
-/* Follows the frames of one direction; zeroed to begin. */
-struct tunnel_frames {
-    unsigned char head[14];
-    unsigned n_head;
-    uint64_t left;
-};
-/* True when the bytes begin a frame that a person's doing sends: data of more than a few bytes, not
- * a ping, pong or the short beats of common libraries. */
-bool tunnel_frames_person(struct tunnel_frames *frames, struct text bytes);

@@ -1,8 +1,7 @@
 /*
- * The proxy alone, for hostile tests: one loop, one instance with an editor and an app face, whose socket is
- * named on the command line. Prints "port N"; obeys lines on standard input and answers each with one line:
- *   state NAME [CAUSE]   the host map says so from now on
- *   socket PATH          likewise
+ * The proxy alone, for hostile tests: one loop, one instance with an editor and an app face, whose
+ * socket is named on the command line. Prints "port N"; obeys lines on standard input and answers
+ * each with one line: state NAME [CAUSE]   the host map says so from now on socket PATH likewise
  *   close                proxy_close_instance of the instance
  *   ended USER           proxy_close_ended
  *   stats                one JSON object
