@@ -7,9 +7,10 @@
  * writer, also to refuse, learns the outcome only after that commit, since a refusal may rest on
  * what an earlier member wrote. If COMMIT fails, all fail. A failed fsync ends the process.
  *
- * Opened with WAL, synchronous=FULL, foreign keys on, trusted_schema off, wal_autocheckpoint=0: only
- * the writer connection checkpoints, holding the writer, past 4 MB or when the file goes quiet
- * (db_quiet), since SQLite 3.40 can corrupt a WAL when one connection checkpoints while another commits.
+ * Opened with WAL, synchronous=FULL, foreign keys on, trusted_schema off, wal_autocheckpoint=0:
+ * only the writer connection checkpoints, holding the writer, past 4 MB or when the file goes quiet
+ * (db_quiet), since SQLite 3.40 can corrupt a WAL when one connection checkpoints while another
+ * commits.
  *
  * Blocking: for workers, the keeper's database lane and start-up only, never on a loop.
  */
@@ -26,9 +27,9 @@ struct err;
 struct json_writer;
 struct pool;
 
-/* An area's migrations: embedded .sql files named "N-words.sql", applied in order of N, forward only,
- * all of one open in one transaction, recorded in migration(area, number, applied_at). Before a file
- * that has data is migrated, a backup "PATH.before-VERSION" is made. */
+/* An area's migrations: embedded .sql files named "N-words.sql", applied in order of N, forward
+ * only, all of one open in one transaction, recorded in migration(area, number, applied_at). Before
+ * a file that has data is migrated, a backup "PATH.before-VERSION" is made. */
 struct db_schema {
     const char *area;
     const struct embedded *files;
@@ -38,7 +39,8 @@ struct db_config {
     const char *path;
     const struct db_schema *schemas; /* ended by a NULL area */
     unsigned readers;                /* connections */
-    int64_t max_bytes;               /* max_page_count; 0: no ceiling. Past it: ERR_TOO_LARGE "quota" */
+    int64_t max_bytes; /* max_page_count; 0: no ceiling. Past it: ERR_TOO_LARGE "quota" */
+    const char *vfs;   /* SQLite VFS by name; NULL: the system's (tests record writes) */
 };
 
 struct db *db_open(const struct db_config *config, struct err *err);
@@ -68,8 +70,8 @@ void db_tx_end(struct db_tx *tx);
 #define auto_tx __attribute__((cleanup(db_tx_end)))
 
 /* Statements. `sql` is static text: the prepared statement is cached per connection by its address.
- * Letters: s struct text (absent is NULL), z const char * (NULL is NULL), i int64_t, b struct text as
- * blob, n (no argument) NULL. Results: s and b are struct text * in pool, i int64_t *. */
+ * Letters: s struct text (absent is NULL), z const char * (NULL is NULL), i int64_t, b struct text
+ * as blob, n (no argument) NULL. Results: s and b are struct text * in pool, i int64_t *. */
 /* Changes rows; returns how many or -1. Constraint violations are ERR_CONFLICT "exists". */
 int db_do(struct db_conn *conn, struct err *err, const char *sql, const char *letters, ...);
 /* First row or ERR_NOT_FOUND "not_found". Arguments: inputs by `in`, then outputs by `out`. */
@@ -81,12 +83,14 @@ int db_get(struct db_conn *conn, struct pool *pool, struct err *err, const char 
  *   while (db_next(&q, pool, "is", &id, &text)) …
  *   if (q.failed) … (err was filled by db_next) */
 struct db_rows {
-    void *statement;
-    struct err *err;
     bool failed;
+    /* below: not written by callers */
+    void *statement;
+    struct db_conn *conn;
+    struct err *err;
 };
-int db_each(struct db_rows *q, struct db_conn *conn, struct err *err, const char *sql,
-            const char *in, ...);
+int db_each (struct db_rows *q, struct db_conn * conn, struct err * err, const char *sql,
+             const char *in, ...);
 bool db_next(struct db_rows *q, struct pool *pool, const char *out, ...);
 void db_rows_end(struct db_rows *q);
 #define auto_rows __attribute__((cleanup(db_rows_end)))

@@ -1,1 +1,311 @@
+/* Statements: prepare once, bind by letters, step, read columns. */
 #include "core/db.h"
+
+#include "core/clock.h"
+#include "core/db_part.h"
+#include "core/err.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/pool.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int db_fail(struct db_conn *conn, int rc, struct err *err)
+{
+    const char *words = conn->sqlite != NULL ? sqlite3_errmsg(conn->sqlite) : sqlite3_errstr(rc);
+
+    switch (rc) {
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+    case SQLITE_IOERR_TRUNCATE:
+        /* What the kernel dropped after a failed sync cannot be known: only a new start reads the
+         * truth. */
+        log_error("db", "a sync failed; the process ends", "path=%s error=\"%s\"", conn->db->path,
+                  words);
+        _exit(74);
+    case SQLITE_FULL:
+        if (conn->db->limited)
+            return err_set(err, ERR_TOO_LARGE, "quota", "The tenant's data has reached its limit.");
+        return err_set(err, ERR_INTERNAL, "disk_full", "The disk is full.");
+    default:
+        break;
+    }
+    if ((rc & 0xff) == SQLITE_CONSTRAINT)
+        return err_set(err, ERR_CONFLICT, "exists",
+                       "It is there already, or something it needs is not: %s.", words);
+    if ((rc & 0xff) == SQLITE_TOOBIG)
+        return err_set(err, ERR_TOO_LARGE, "too_large", "The value is too large to be stored.");
+    return err_set(err, ERR_INTERNAL, "database", "%s: %s", conn->db->path, words);
+}
+
+static struct statement *statement_of(struct db_conn *conn, const char *sql, struct err *err)
+{
+    struct statement **bucket = &conn->cache[((uintptr_t)sql >> 3) % DB_BUCKETS];
+    struct statement *s;
+    bool temporary = false;
+
+    for (s = *bucket; s != NULL && s->sql != sql; s = s->next)
+        ;
+    if (s != NULL && !s->busy) {
+        s->busy = true;
+        return s;
+    }
+    temporary = s != NULL;
+    s = xcalloc(1, sizeof(*s));
+    s->sql = sql;
+    s->temporary = temporary;
+    int rc = sqlite3_prepare_v3(conn->sqlite, sql, -1, temporary ? 0 : SQLITE_PREPARE_PERSISTENT,
+                                &s->stmt, NULL);
+    if (rc != SQLITE_OK) {
+        free(s);
+        db_fail(conn, rc, err);
+        return NULL;
+    }
+    s->busy = true;
+    if (!temporary) {
+        s->next = *bucket;
+        *bucket = s;
+    }
+    return s;
+}
+
+static void statement_end(struct statement *s)
+{
+    if (s->temporary) {
+        sqlite3_finalize(s->stmt);
+        free(s);
+        return;
+    }
+    sqlite3_reset(s->stmt);
+    sqlite3_clear_bindings(s->stmt);
+    s->busy = false;
+}
+
+/* keep: the values outlive the statement's use, so SQLite need not copy them. */
+static void bind(sqlite3_stmt *stmt, const char *letters, va_list *ap, bool keep)
+{
+    sqlite3_destructor_type life = keep ? SQLITE_STATIC : SQLITE_TRANSIENT;
+
+    for (int i = 1; letters[i - 1] != '\0'; i++) {
+        struct text t;
+        switch (letters[i - 1]) {
+        case 's':
+            t = va_arg(*ap, struct text);
+            if (t.base == NULL)
+                sqlite3_bind_null(stmt, i);
+            else
+                sqlite3_bind_text64(stmt, i, t.base, t.len, life, SQLITE_UTF8);
+            break;
+        case 'b':
+            t = va_arg(*ap, struct text);
+            if (t.base == NULL)
+                sqlite3_bind_null(stmt, i);
+            else
+                sqlite3_bind_blob64(stmt, i, t.base, t.len, life);
+            break;
+        case 'z':
+            sqlite3_bind_text(stmt, i, va_arg(*ap, const char *), -1, life);
+            break;
+        case 'i':
+            sqlite3_bind_int64(stmt, i, va_arg(*ap, int64_t));
+            break;
+        default:
+            sqlite3_bind_null(stmt, i);
+            break;
+        }
+    }
+}
+
+static void read_columns(sqlite3_stmt *stmt, struct pool *pool, const char *letters, va_list *ap)
+{
+    for (int i = 0; letters[i] != '\0'; i++) {
+        if (letters[i] == 'i') {
+            *va_arg(*ap, int64_t *) = sqlite3_column_int64(stmt, i);
+            continue;
+        }
+        struct text *out = va_arg(*ap, struct text *);
+        if (sqlite3_column_type(stmt, i) == SQLITE_NULL) {
+            *out = TEXT_NONE;
+            continue;
+        }
+        const void *bytes =
+            letters[i] == 'b' ? sqlite3_column_blob(stmt, i) : sqlite3_column_text(stmt, i);
+        *out = text_dup(pool, text_n(bytes, (size_t)sqlite3_column_bytes(stmt, i)));
+        if (out->base == NULL)
+            out->base = "";
+    }
+}
+
+int db_do(struct db_conn *conn, struct err *err, const char *sql, const char *letters, ...)
+{
+    struct statement *s = statement_of(conn, sql, err);
+    va_list ap;
+
+    if (s == NULL)
+        return -1;
+    va_start(ap, letters);
+    bind(s->stmt, letters, &ap, true);
+    va_end(ap);
+    int rc;
+    while ((rc = sqlite3_step(s->stmt)) == SQLITE_ROW)
+        ;
+    int changes = sqlite3_changes(conn->sqlite);
+    if (rc != SQLITE_DONE)
+        changes = db_fail(conn, rc, err);
+    statement_end(s);
+    return changes;
+}
+
+int db_get(struct db_conn *conn, struct pool *pool, struct err *err, const char *sql,
+           const char *in, const char *out, ...)
+{
+    struct statement *s = statement_of(conn, sql, err);
+    va_list ap;
+    int result = 0;
+
+    if (s == NULL)
+        return -1;
+    va_start(ap, out);
+    bind(s->stmt, in, &ap, true);
+    int rc = sqlite3_step(s->stmt);
+    if (rc == SQLITE_ROW)
+        read_columns(s->stmt, pool, out, &ap);
+    else if (rc == SQLITE_DONE)
+        result = err_set(err, ERR_NOT_FOUND, "not_found", "It is not there.");
+    else
+        result = db_fail(conn, rc, err);
+    va_end(ap);
+    statement_end(s);
+    return result;
+}
+
+static int open_rows(struct db_rows *q, struct db_conn *conn, struct err *err, const char *sql,
+                     const char *in, va_list *ap)
+{
+    *q = (struct db_rows){.err = err};
+    struct statement *s = statement_of(conn, sql, err);
+
+    if (s == NULL)
+        return -1;
+    bind(s->stmt, in, ap, false);
+    q->statement = s;
+    q->conn = conn;
+    return 0;
+}
+
+int db_each (struct db_rows *q, struct db_conn * conn, struct err * err, const char *sql,
+             const char *in, ...)
+{
+    va_list ap;
+
+    va_start(ap, in);
+    int rc = open_rows(q, conn, err, sql, in, &ap);
+    va_end(ap);
+    return rc;
+}
+
+/* One step; false at the end or on failure, which is noted. */
+static bool step_rows(struct db_rows *q)
+{
+    struct statement *s = q->statement;
+
+    if (s == NULL || q->failed)
+        return false;
+    int rc = sqlite3_step(s->stmt);
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE) {
+        q->failed = true;
+        db_fail(q->conn, rc, q->err);
+    }
+    db_rows_end(q);
+    return false;
+}
+
+bool db_next(struct db_rows *q, struct pool *pool, const char *out, ...)
+{
+    va_list ap;
+
+    if (!step_rows(q))
+        return false;
+    va_start(ap, out);
+    read_columns(((struct statement *)q->statement)->stmt, pool, out, &ap);
+    va_end(ap);
+    return true;
+}
+
+void db_rows_end(struct db_rows *q)
+{
+    if (q->statement != NULL)
+        statement_end(q->statement);
+    q->statement = NULL;
+}
+
+static void write_time(struct json_writer *w, int64_t ms)
+{
+    auto_pool struct pool *pool = pool_new();
+
+    if (ms == 0)
+        json_null(w);
+    else
+        json_str(w, clock_iso(pool, ms));
+}
+
+static void write_column(struct json_writer *w, sqlite3_stmt *stmt, int i)
+{
+    struct text name = text_of(sqlite3_column_name(stmt, i));
+    char kind = name.len > 0 ? name.base[name.len - 1] : '\0';
+    int type = sqlite3_column_type(stmt, i);
+
+    if (kind == '!' || kind == '?' || kind == '@')
+        name.len--;
+    json_key_text(w, name);
+    if (type == SQLITE_NULL) {
+        json_null(w);
+    } else if (kind == '?') {
+        json_bool(w, sqlite3_column_int64(stmt, i) != 0);
+    } else if (kind == '@') {
+        write_time(w, sqlite3_column_int64(stmt, i));
+    } else if (type == SQLITE_INTEGER) {
+        json_int(w, sqlite3_column_int64(stmt, i));
+    } else {
+        const void *bytes = sqlite3_column_text(stmt, i);
+        struct text t = text_n(bytes, (size_t)sqlite3_column_bytes(stmt, i));
+        if (kind == '!')
+            json_raw(w, t);
+        else
+            json_text(w, t);
+    }
+}
+
+int db_json(struct json_writer *w, struct db_conn *conn, struct err *err, const char *sql,
+            const char *in, ...)
+{
+    auto_rows struct db_rows q = {0};
+    va_list ap;
+
+    va_start(ap, in);
+    int rc = open_rows(&q, conn, err, sql, in, &ap);
+    va_end(ap);
+    if (rc != 0)
+        return -1;
+    json_open_array(w);
+    while (step_rows(&q)) {
+        sqlite3_stmt *stmt = ((struct statement *)q.statement)->stmt;
+        json_open(w);
+        for (int i = 0; i < sqlite3_column_count(stmt); i++)
+            write_column(w, stmt, i);
+        json_close(w);
+    }
+    json_close_array(w);
+    return q.failed ? -1 : 0;
+}
+
+int64_t db_last_id(struct db_conn *conn)
+{
+    return sqlite3_last_insert_rowid(conn->sqlite);
+}
