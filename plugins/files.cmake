@@ -2,6 +2,7 @@
 set(REDHOUSE_PLUGIN_FILES
   auth/index.js
   auth/package.json
+  context/cache.js
   context/index.js
   context/package.json
   launcher/document.js
@@ -20,6 +21,7 @@ set(REDHOUSE_PLUGIN_FILES
   storage/package.json
   storage/spool.js
   storage/writer.js
+  theme/clean.js
   theme/index.js
   theme/package.json
   theme/redhouse.css)

@@ -8,6 +8,9 @@ const MAX_NAMES = 50;
 function flowsState(payload) {
   if (!payload || !payload.state)
     return null;
+  /* A deploy stops what changed and starts it again at once. */
+  if (payload.state === 'stop' && payload.deploy && !payload.error)
+    return null;
   if (payload.state === 'start')
     return { state: 'started' };
   if (payload.state === 'safe')

@@ -21,13 +21,13 @@ function describe(err) {
 }
 
 /*
- * A web socket message of an editor that is JSON but no object makes Node-RED's own handler throw. That is neither
- * a flow's error nor a broken state: the message is dropped.
+ * Node-RED's handler of an editor's web socket throws on some messages (`null`, a subscription that is no text), and
+ * anybody who may open that socket can send one. That is neither a flow's error nor a broken state: the message is
+ * dropped.
  */
-function isMalformedComms(err) {
-  const stack = err instanceof TypeError && typeof err.stack === 'string' ? err.stack.split('\n') : [];
-  const top = stack.find((line) => /^\s+at /.test(line)) || '';
-  return /editor-api[\\/]lib[\\/]editor[\\/]comms\.js:/.test(top);
+function isEditorMessage(err) {
+  const stack = err instanceof Error && typeof err.stack === 'string' ? err.stack : '';
+  return /\n\s+at WebSocket\.<anonymous> \([^\n]*editor-api[\\/]lib[\\/]editor[\\/]comms\.js:/.test(stack);
 }
 
 /* options: status, say(level, text). */
@@ -64,7 +64,7 @@ function createLife({ status, say }) {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
       process.on(signal, () => stop('stopping'));
     process.on('uncaughtException', (err, origin) => {
-      if (isMalformedComms(err))
+      if (isEditorMessage(err))
         say('warn', 'a malformed editor message was dropped');
       else
         fatal(err, origin === 'unhandledRejection' ? 'unhandled-rejection' : 'uncaught-exception');

@@ -5,6 +5,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import http from 'node:http';
 
+import { answer as registryAnswer } from './registry.mjs';
+
 export const TOKEN = 'rht_stand_in_token_that_no_flow_may_see';
 export const KEY = Buffer.alloc(32, 7);
 export const INSTANCE = 'inst0001';
@@ -34,6 +36,7 @@ class StandIn {
     this.superseded = false;
     this.faults = [];
     this.sockets = new Set();
+    this.packages = [];
   }
 
   async start(port = 0) {
@@ -84,6 +87,9 @@ class StandIn {
     const path = req.url.replace('/api/v1', '');
     const name = `${req.method} ${path}`;
     this.calls.push(name);
+    const fromRegistry = registryAnswer(this.packages, this.base, this.token, req);
+    if (fromRegistry)
+      return void send(res, fromRegistry.status, fromRegistry.body);
     const fault = this.faults.find((f) => name.startsWith(f.match) && f.times > 0);
     if (fault) {
       fault.times--;
@@ -194,8 +200,9 @@ function ok(body) {
 function send(res, status, body, headers = {}) {
   if (status === 204 || status === 304)
     return res.writeHead(status, headers).end();
-  const text = JSON.stringify(body);
-  res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
+  const text = Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const type = Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json';
+  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers });
   res.end(text);
 }
 

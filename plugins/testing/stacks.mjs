@@ -1,6 +1,6 @@
 /*
  * The Node-RED lines that the tests run on: installed once, without scripts, into build/test-stacks/MAJOR, laid out
- * as a stack (bin/node, node_modules/node-red). `node plugins/test/stacks.mjs` prepares them.
+ * as a stack (bin/node, node_modules/node-red). `node plugins/testing/stacks.mjs` prepares them.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
