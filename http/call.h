@@ -35,6 +35,7 @@ struct call {
     char id[17];                /* request id, in log lines and error answers */
     /* below: http's own */
     struct text params[CALL_MAX_PARAMS];
+    unsigned allow; /* methods the path has for this face, a bit each */
     void *http;
     bool answered;
 };

@@ -1,9 +1,14 @@
 /*
- * The route tables. A row is the method, the path, the handler and who may; the tables are checked at
- * start for clashes, print themselves (`redhouse routes`) and yield the OpenAPI document.
+ * The route tables. A row is the method, the path, the handler and who may; the tables are checked
+ * at start for clashes, print themselves (`redhouse routes`) and yield the OpenAPI document.
  *
- * Path patterns: "/api/v1/tenants/:tenant/themes/:name", one segment per ":x"; ":pkg" takes a package
- * name in all its spellings (@s%2fp, @s/p, %40s%2fp); a last "*rest" takes what is left.
+ * Path patterns: "/api/v1/tenants/:tenant/themes/:name", one segment per ":x"; ":pkg" takes a
+ * package name in all its spellings (@s%2fp, @s/p, %40s%2fp); a last "*rest" takes what is left, be
+ * it nothing. Segments are decoded once; a segment that is empty, "." or "..", holds a control
+ * character or, but for
+ * ":pkg" and "*rest", a slash, matches nothing. One slash at the end is ignored. Literal segments
+ * win over
+ * ":x", ":x" over "*rest". No two kinds of parameter at one place.
  */
 #pragma once
 
@@ -31,23 +36,33 @@ struct route {
     const char *path;
     void (*handle)(struct call *c); /* on a worker */
     enum route_who who;
-    uint32_t scope;         /* for WHO_MEMBER */
+    uint32_t scope; /* for WHO_MEMBER */
     enum route_lane lane;
-    unsigned faces;         /* 0: FACE_PLATFORM */
-    size_t max_body;        /* 0: 64 KiB */
-    const char *summary;    /* for OpenAPI and docs/api.md */
+    unsigned faces;      /* 0: FACE_PLATFORM */
+    size_t max_body;     /* 0: 64 KiB */
+    const char *summary; /* for OpenAPI and docs/api.md */
     /* Answers on the loop when the bytes lie ready in memory; false: go to the worker. */
     bool (*ready)(struct call *c);
+    /* Open to somebody whose password must be changed first (session and password routes). */
+    bool before_change;
 };
 
 struct router;
 struct router *router_new(void);
-/* Adds a table; area is handed to handlers as c->area. ERR_INTERNAL on a clash. */
-int router_add(struct router *router, const struct route *table, size_t n, void *area, struct err *err);
-/* The tables in order, for `redhouse routes`, docs and OpenAPI. */
+/* Adds a table, which must live as long as the router; area is handed to handlers as c->area.
+ * ERR_INTERNAL names the row on a clash (same method, same shape, a face in common) or a row that
+ * makes no sense, such as WHO_MEMBER without ":tenant". Before the server starts only. */
+int router_add(struct router *router, const struct route *table, size_t n, void *area,
+               struct err *err);
+/* The tables in order, for `redhouse routes`, docs and OpenAPI; NULL past the end. */
 const struct route *router_row(const struct router *router, size_t index);
 enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
-/* Pure; fuzzed. raw_path is undecoded and without query. Fills params and area of c. */
+/* Pure; fuzzed. raw_path is undecoded and without query. Fills route, params and area of c, which
+ * has a pool; with ROUTE_NO_METHOD its allow. */
 enum route_match router_match(const struct router *router, enum face face, struct text method,
                               struct text raw_path, struct call *c);
+/* "GET, HEAD, PUT" of a call's allow. */
+struct text router_allow(const struct call *c);
+/* The largest max_body of all rows. */
+size_t router_max_body(const struct router *router);
 void router_free(struct router *router);

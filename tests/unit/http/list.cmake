@@ -1,3 +1,6 @@
 foreach(name h1parse origin relay identity frames)
   unit(http/${name} http)
 endforeach()
+foreach(name hosts route)
+  unit(http/${name} http core)
+endforeach()
