@@ -1,0 +1,22 @@
+/* What the files of this folder share. Not for other folders: they include registry.h. */
+#pragma once
+
+#include "core/snapshot.h"
+#include "registry/registry.h"
+
+struct logins;
+struct uplink;
+
+#define DEFAULT_MAX_TARBALL ((size_t)64 << 20)
+
+struct registry {
+    struct registry_config config; /* texts owned */
+    const char *base;              /* public_url + "/npm" */
+    struct snapshot_slot names;    /* origin.c */
+    pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
+    struct uplink *uplink;         /* NULL: none */
+    struct logins *logins;         /* web logins under way */
+};
+
+/* After a commit that changed name: drops its ready bodies and tells the roof. */
+void registry_changed(struct registry *registry, const char *tenant, struct text name);

@@ -1,0 +1,170 @@
+#include "registry/origin.h"
+
+#include "core/db.h"
+#include "core/err.h"
+#include "core/pool.h"
+#include "http/account.h"
+#include "registry/area.h"
+
+struct known {
+    struct text name;   /* folded; base NULL: a free place */
+    const char *tenant; /* NULL for a scope */
+};
+
+/* Claims and scopes in one open table: claims have no '@' in front, scopes do. */
+struct names {
+    struct snapshot base;
+    struct pool *pool;
+    struct known *all;
+    size_t mask;
+};
+
+static void names_free(struct snapshot *s)
+{
+    struct names *names = (struct names *)s;
+    pool_free(names->pool);
+    free(names);
+}
+
+static struct known *find(struct names *names, struct text name)
+{
+    for (size_t i = text_hash(name);; i++) {
+        struct known *k = &names->all[i & names->mask];
+        if (k->name.base == NULL || text_eq(k->name, name))
+            return k;
+    }
+}
+
+static int collect(struct names *names, struct db_conn *conn, struct err *err)
+{
+    static const char count_sql[] =
+        "SELECT (SELECT count(*) FROM package_claim) + (SELECT count(*) FROM package_scope)";
+    static const char each_sql[] = "SELECT name, tenant FROM package_claim "
+                                   "UNION ALL SELECT '@' || scope, NULL FROM package_scope";
+    int64_t n;
+    struct text name, tenant;
+    if (db_get(conn, names->pool, err, count_sql, "", "i", &n) != 0)
+        return -1;
+    for (names->mask = 15; names->mask < (size_t)n * 2; names->mask = names->mask * 2 + 1)
+        ;
+    names->all = pool_zalloc(names->pool, (names->mask + 1) * sizeof *names->all);
+    auto_rows struct db_rows q;
+    if (db_each(&q, conn, err, each_sql, "") != 0)
+        return -1;
+    while (db_next(&q, names->pool, "ss", &name, &tenant)) {
+        struct text folded = text_lower(names->pool, name);
+        *find(names, folded) =
+            (struct known){folded, tenant.base != NULL ? text_c(names->pool, tenant) : NULL};
+    }
+    return q.failed ? -1 : 0;
+}
+
+static int reload(struct registry *registry, struct err *err)
+{
+    auto_read struct db_read r = db_read(registry->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    struct names *names = xcalloc(1, sizeof *names);
+    snapshot_init(&names->base, names_free);
+    names->pool = pool_new();
+    if (collect(names, r.conn, err) != 0) {
+        snapshot_drop(&names->base);
+        return -1;
+    }
+    snapshot_put(&registry->names, &names->base);
+    return 0;
+}
+
+int origin_reload(struct registry *registry, struct err *err)
+{
+    pthread_mutex_lock(&registry->names_lock);
+    int failed = reload(registry, err);
+    pthread_mutex_unlock(&registry->names_lock);
+    return failed;
+}
+
+void origin_release(struct registry *registry)
+{
+    snapshot_put(&registry->names, NULL);
+}
+
+static struct origin of_scope(struct registry *registry, struct pool *pool, struct names *names,
+                              struct snapshot *accounts, const struct pkgname *name)
+{
+    struct text scope = text_lower(pool, name->scope);
+    bool exact = text_eq(scope, name->scope);
+    const char *platform = registry->config.platform_scope;
+    const struct account_tenant *tenant = account_tenant_by_slug(accounts, scope);
+    if (platform != NULL && text_is(scope, platform))
+        return (struct origin){exact ? ORIGIN_PLATFORM : ORIGIN_NOBODY, NULL};
+    if (tenant != NULL)
+        return exact ? (struct origin){ORIGIN_TENANT, pool_strdup(pool, tenant->id)}
+                     : (struct origin){ORIGIN_NOBODY, NULL};
+    struct text key = text_printf(pool, "@%.*s", TEXT_ARG(scope));
+    bool used = find(names, key)->name.base != NULL;
+    return (struct origin){used ? ORIGIN_NOBODY : ORIGIN_PUBLIC, NULL};
+}
+
+struct origin origin_of(struct registry *registry, struct pool *pool, struct snapshot *accounts,
+                        const struct pkgname *name)
+{
+    struct names *names = (struct names *)snapshot_take(&registry->names);
+    struct origin out = {ORIGIN_PUBLIC, NULL};
+    if (name->scope.len > 0) {
+        out = of_scope(registry, pool, names, accounts, name);
+    } else {
+        struct text folded = text_lower(pool, name->full);
+        const struct known *claim = find(names, folded);
+        if (claim->name.base != NULL && claim->tenant != NULL && text_eq(folded, name->full) &&
+            account_tenant_by_id(accounts, text_of(claim->tenant)) != NULL)
+            out = (struct origin){ORIGIN_TENANT, pool_strdup(pool, claim->tenant)};
+        else if (claim->name.base != NULL)
+            out.kind = ORIGIN_NOBODY;
+    }
+    snapshot_drop(&names->base);
+    return out;
+}
+
+static bool is_narrowed_to(const struct identity *who, uint32_t scope)
+{
+    return who->kind != IDENTITY_TOKEN || (who->narrowed & scope) != 0;
+}
+
+bool origin_may_read(const struct registry *registry, const struct identity *who,
+                     const struct origin *origin)
+{
+    switch (origin->kind) {
+    case ORIGIN_TENANT:
+        return identity_may(who, origin->tenant, SCOPE_PACKAGE_READ);
+    case ORIGIN_PLATFORM:
+    case ORIGIN_PUBLIC:
+        if (who->kind == IDENTITY_ANONYMOUS)
+            return registry->config.anonymous_read;
+        return is_narrowed_to(who, SCOPE_PACKAGE_READ);
+    case ORIGIN_NOBODY:
+        break;
+    }
+    return who->kind != IDENTITY_ANONYMOUS;
+}
+
+int origin_check_write(const struct registry *registry, const struct identity *who,
+                       const struct origin *origin, struct text name, struct err *err)
+{
+    if (who->kind == IDENTITY_ANONYMOUS)
+        return err_set(err, ERR_UNAUTHORIZED, "unauthorized", "Log in first: npm login.");
+    if (origin->kind == ORIGIN_NOBODY ||
+        (origin->kind == ORIGIN_TENANT && !origin_may_read(registry, who, origin)))
+        return err_set(err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
+                       TEXT_ARG(name));
+    if (origin->kind == ORIGIN_PUBLIC)
+        return err_set(err, ERR_FORBIDDEN, "public_name",
+                       "\"%.*s\" is not a name of this platform. Publish below your tenant's scope, "
+                       "@tenant/name, or have an administrator claim the name.",
+                       TEXT_ARG(name));
+    bool may = origin->kind == ORIGIN_TENANT
+                   ? identity_may(who, origin->tenant, SCOPE_PACKAGE_PUBLISH)
+                   : who->user != NULL && is_narrowed_to(who, SCOPE_PACKAGE_PUBLISH);
+    if (!may)
+        return err_set(err, ERR_FORBIDDEN, "forbidden", "You may not change \"%.*s\".", TEXT_ARG(name));
+    return 0;
+}
