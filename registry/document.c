@@ -82,8 +82,8 @@ static int check_manifest(struct pool *pool, const struct json *doc, struct docu
         return -1;
     if (!text_eq(version, p->version))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_version",
-                       "The manifest under %.*s says that it is version %.*s.", TEXT_ARG(p->version),
-                       TEXT_ARG(text_sub(version, 0, 80)));
+                       "The manifest under %.*s says that it is version %.*s.",
+                       TEXT_ARG(p->version), TEXT_ARG(text_sub(version, 0, 80)));
     struct text want = text_printf(pool, "%.*s@%.*s", TEXT_ARG(p->name.full), TEXT_ARG(p->version));
     if (!text_eq(name, p->name.full) || (id.base != NULL && !text_eq(id, want)))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_name",
@@ -195,8 +195,9 @@ int document_publish(struct pool *pool, const struct json *doc, const struct pkg
     return 0;
 }
 
-static bool integrity_holds(struct pool *pool, struct text integrity, const unsigned char *sha512_sum,
-                            const unsigned char *sha1_sum, bool *judged)
+static bool integrity_holds(struct pool *pool, struct text integrity,
+                            const unsigned char *sha512_sum, const unsigned char *sha1_sum,
+                            bool *judged)
 {
     struct text rest = integrity, word, hash;
     while (text_cut(&rest, ' ', &word)) {

@@ -1,7 +1,8 @@
 /*
- * Walks the members of one JSON object without building nodes: for documents of the uplink, which may
- * have tens of megabytes and of which three members matter. It checks brackets, strings and commas; it
- * does not judge what stands inside values it steps over. Pure; never reads past its input.
+ * Walks the members of one JSON object without building nodes: for documents of the uplink, which
+ * may have tens of megabytes and of which three members matter. It checks brackets, strings and
+ * commas; it does not judge what stands inside values it steps over. Pure; never reads past its
+ * input.
  */
 #pragma once
 
@@ -13,7 +14,7 @@ struct jsonscan {
     /* below: not written by callers */
     struct text in;
     size_t at;
-    bool bad;          /* malformed: what was given so far may be right */
+    bool bad; /* malformed: what was given so far may be right */
 };
 
 /* object begins with '{' (after white space). */

@@ -35,7 +35,8 @@ static struct text inner_name(struct text name)
 static bool is_readme(struct text name)
 {
     return text_eq_nocase(name, TEXT("readme.md")) || text_eq_nocase(name, TEXT("readme")) ||
-           text_eq_nocase(name, TEXT("readme.markdown")) || text_eq_nocase(name, TEXT("readme.txt"));
+           text_eq_nocase(name, TEXT("readme.markdown")) ||
+           text_eq_nocase(name, TEXT("readme.txt"));
 }
 
 static int read_readme(struct reading *r, struct text name, const struct bundle_entry *entry,
@@ -173,7 +174,8 @@ static int read_package_json(struct reading *r, struct err *err)
         json_need_text(doc, "version", &m->version, &why) != 0)
         return err_set(err, BAD, "The package.json in the tarball has no name or no version.");
     if (!semver_parse(m->version, &version) || version.build.len > 0)
-        return err_set(err, BAD, "The package.json in the tarball has a version that is not one: \"%.*s\".",
+        return err_set(err, BAD,
+                       "The package.json in the tarball has a version that is not one: \"%.*s\".",
                        (int)(m->version.len < 80 ? m->version.len : 80), m->version.base);
     m->install_script = has_install_script(doc, r->gyp);
     return 0;

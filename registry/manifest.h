@@ -1,7 +1,7 @@
 /*
- * What a tarball says about itself: its package.json, README, sizes, install scripts and, for Node-RED
- * packages, the node types. Everything is read in memory under limits; nothing is unpacked to disk.
- * Called by the funnel only (publish.h).
+ * What a tarball says about itself: its package.json, README, sizes, install scripts and, for
+ * Node-RED packages, the node types. Everything is read in memory under limits; nothing is unpacked
+ * to disk. Called by the funnel only (publish.h).
  */
 #pragma once
 
@@ -18,11 +18,12 @@ struct manifest {
     struct text readme_name;
     size_t files;
     uint64_t unpacked_bytes;
-    bool install_script;       /* pre-, post- or install, or a binding.gyp that implies one */
+    bool install_script; /* pre-, post- or install, or a binding.gyp that implies one */
     bool shrinkwrap;
-    bool node_red;             /* has a node-red section */
-    struct text node_red_version; /* the range of Node-RED it asks for; absent when it does not say */
-    struct text types;         /* JSON array of node types, "[]" when none */
+    bool node_red; /* has a node-red section */
+    struct text
+        node_red_version; /* the range of Node-RED it asks for; absent when it does not say */
+    struct text types;    /* JSON array of node types, "[]" when none */
 };
 
 /* ERR_UNPROCESSABLE: "bad_bundle", "bad_manifest". Texts live in the pool or in tarball. */

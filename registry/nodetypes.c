@@ -14,8 +14,8 @@ static size_t skip_space(struct text s, size_t at)
     return at;
 }
 
-/* A line that begins as a comment does is taken for one, unless that comment ends on it; a full lexer
- * would have to know regular expressions apart from divisions. */
+/* A line that begins as a comment does is taken for one, unless that comment ends on it; a full
+ * lexer would have to know regular expressions apart from divisions. */
 static bool is_commented(struct text s, size_t at)
 {
     size_t line = at;

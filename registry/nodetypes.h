@@ -1,12 +1,12 @@
 /*
- * The node types that a Node-RED package registers, read from its sources without running them: what
- * stands as a literal in registerType("…"). Pure.
+ * The node types that a Node-RED package registers, read from its sources without running them:
+ * what stands as a literal in registerType("…"). Pure.
  */
 #pragma once
 
 #include "core/text.h"
 
-#define NODETYPES_MAX 500     /* of one package */
+#define NODETYPES_MAX 500 /* of one package */
 #define NODETYPE_MAX_LEN 100
 
 struct nodetypes {

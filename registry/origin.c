@@ -6,6 +6,8 @@
 #include "http/account.h"
 #include "registry/area.h"
 
+#include <stdlib.h>
+
 struct known {
     struct text name;   /* folded; base NULL: a free place */
     const char *tenant; /* NULL for a scope */
@@ -49,7 +51,7 @@ static int collect(struct names *names, struct db_conn *conn, struct err *err)
         ;
     names->all = pool_zalloc(names->pool, (names->mask + 1) * sizeof *names->all);
     auto_rows struct db_rows q;
-    if (db_each(&q, conn, err, each_sql, "") != 0)
+    if (db_each (&q, conn, err, each_sql, "") != 0)
         return -1;
     while (db_next(&q, names->pool, "ss", &name, &tenant)) {
         struct text folded = text_lower(names->pool, name);
@@ -157,14 +159,16 @@ int origin_check_write(const struct registry *registry, const struct identity *w
         return err_set(err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
                        TEXT_ARG(name));
     if (origin->kind == ORIGIN_PUBLIC)
-        return err_set(err, ERR_FORBIDDEN, "public_name",
-                       "\"%.*s\" is not a name of this platform. Publish below your tenant's scope, "
-                       "@tenant/name, or have an administrator claim the name.",
-                       TEXT_ARG(name));
+        return err_set(
+            err, ERR_FORBIDDEN, "public_name",
+            "\"%.*s\" is not a name of this platform. Publish below your tenant's scope, "
+            "@tenant/name, or have an administrator claim the name.",
+            TEXT_ARG(name));
     bool may = origin->kind == ORIGIN_TENANT
                    ? identity_may(who, origin->tenant, SCOPE_PACKAGE_PUBLISH)
                    : who->user != NULL && is_narrowed_to(who, SCOPE_PACKAGE_PUBLISH);
     if (!may)
-        return err_set(err, ERR_FORBIDDEN, "forbidden", "You may not change \"%.*s\".", TEXT_ARG(name));
+        return err_set(err, ERR_FORBIDDEN, "forbidden", "You may not change \"%.*s\".",
+                       TEXT_ARG(name));
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Whose a name is and who may do what with it, judged in memory on any thread: claims and scopes in use are
- * an immutable snapshot that is replaced after the commit that changed them. Not for: the rows themselves
- * (claim.h, package.h).
+ * Whose a name is and who may do what with it, judged in memory on any thread: claims and scopes in
+ * use are an immutable snapshot that is replaced after the commit that changed them. Not for: the
+ * rows themselves (claim.h, package.h).
  */
 #pragma once
 
@@ -17,7 +17,8 @@ enum origin_kind {
     ORIGIN_TENANT,
     ORIGIN_PLATFORM,
     ORIGIN_PUBLIC, /* the uplink's */
-    ORIGIN_NOBODY, /* ours, but its tenant is gone, or a spelling that differs in case: 404, never upstream */
+    ORIGIN_NOBODY, /* ours, but its tenant is gone, or a spelling that differs in case: 404, never
+                      upstream */
 };
 
 struct origin {
@@ -29,8 +30,8 @@ struct origin origin_of(struct registry *registry, struct pool *pool, struct sna
                         const struct pkgname *name);
 bool origin_may_read(const struct registry *registry, const struct identity *who,
                      const struct origin *origin);
-/* 401 for anonymous, 404 for who may not know of it, 403 for who may read only. Ownership inside the
- * platform's scope is judged with the row (package.h). */
+/* 401 for anonymous, 404 for who may not know of it, 403 for who may read only. Ownership inside
+ * the platform's scope is judged with the row (package.h). */
 int origin_check_write(const struct registry *registry, const struct identity *who,
                        const struct origin *origin, struct text name, struct err *err);
 /* Reads claims and scopes anew and replaces the snapshot. Worker or start-up. */

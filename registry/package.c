@@ -17,7 +17,8 @@ int package_get(struct db_conn *conn, struct pool *pool, struct text name, struc
     struct package p;
     struct err why;
     if (db_get(conn, pool, &why, sql, "s", "ssiiiisss", name, &p.name, &p.tenant, &p.rev,
-               &p.created_ms, &p.modified_ms, &p.versions, &p.latest, &p.description, &p.types) != 0) {
+               &p.created_ms, &p.modified_ms, &p.versions, &p.latest, &p.description,
+               &p.types) != 0) {
         if (why.kind == ERR_NOT_FOUND)
             return err_set(err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
                            TEXT_ARG(name));
@@ -53,8 +54,8 @@ int package_create(struct db_conn *conn, struct pool *pool, struct text name, co
     static const char sql[] =
         "INSERT INTO package (name, folded, tenant, rev, created_at, modified_at) "
         "VALUES (?, ?, ?, 0, ?, ?) ON CONFLICT DO NOTHING";
-    static const char scope_sql[] =
-        "INSERT INTO package_scope (scope, tenant, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    static const char scope_sql[] = "INSERT INTO package_scope (scope, tenant, created_at) VALUES "
+                                    "(?, ?, ?) ON CONFLICT DO NOTHING";
     struct pkgname n;
     int rows = db_do(conn, err, sql, "sszii", name, text_lower(pool, name), tenant, now_ms, now_ms);
     if (rows < 0)
@@ -74,9 +75,8 @@ int package_create(struct db_conn *conn, struct pool *pool, struct text name, co
 int package_finish(struct db_conn *conn, struct pool *pool, struct text name, int64_t now_ms,
                    struct err *err)
 {
-    static const char gone_sql[] =
-        "DELETE FROM package WHERE name = ? AND NOT EXISTS "
-        "(SELECT 1 FROM package_version WHERE package = package.name)";
+    static const char gone_sql[] = "DELETE FROM package WHERE name = ? AND NOT EXISTS "
+                                   "(SELECT 1 FROM package_version WHERE package = package.name)";
     static const char sql[] =
         "UPDATE package SET rev = rev + 1, modified_at = ?, latest = v.version, "
         "description = coalesce(iif(json_type(v.manifest, '$.description') = 'text', "
@@ -85,7 +85,8 @@ int package_finish(struct db_conn *conn, struct pool *pool, struct text name, in
         "v.manifest -> '$.keywords', '[]'), '[]'), "
         "types = v.types, publisher = v.publisher, deprecated = v.deprecated IS NOT NULL, "
         "versions = (SELECT count(*) FROM package_version WHERE package = package.name) "
-        "FROM package_version AS v, package_tag AS t WHERE package.name = ? AND t.package = package.name "
+        "FROM package_version AS v, package_tag AS t WHERE package.name = ? AND t.package = "
+        "package.name "
         "AND t.tag = 'latest' AND v.package = t.package AND v.version = t.version";
     int gone = db_do(conn, err, gone_sql, "s", name);
     if (gone != 0)
@@ -100,7 +101,8 @@ static int check_tombstone(struct db_conn *conn, struct pool *pool, struct text 
 {
     static const char sql[] =
         "SELECT sha512 FROM package_tombstone WHERE package = ? AND version = ?";
-    static const char lift_sql[] = "DELETE FROM package_tombstone WHERE package = ? AND version = ?";
+    static const char lift_sql[] =
+        "DELETE FROM package_tombstone WHERE package = ? AND version = ?";
     struct text old;
     struct err why;
     if (db_get(conn, pool, &why, sql, "ss", "b", name, v->version, &old) != 0) {
@@ -119,8 +121,10 @@ int package_add_version(struct db_conn *conn, struct pool *pool, struct text nam
                         const struct package_version *v, struct err *err)
 {
     static const char sql[] =
-        "INSERT INTO package_version (package, version, manifest, abbreviated, dist, readme, readme_name, "
-        "types, node_red, deprecated, sha512, bytes, install_script, publisher, publisher_id, source, "
+        "INSERT INTO package_version (package, version, manifest, abbreviated, dist, readme, "
+        "readme_name, "
+        "types, node_red, deprecated, sha512, bytes, install_script, publisher, publisher_id, "
+        "source, "
         "commit_id, published_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (package, version) DO NOTHING";
     if (check_tombstone(conn, pool, name, v, err) != 0)
@@ -136,11 +140,12 @@ int package_add_version(struct db_conn *conn, struct pool *pool, struct text nam
     return rows < 0 ? -1 : 0;
 }
 
-int package_get_stored(struct db_conn *conn, struct pool *pool, struct text name, struct text version,
-                       struct package_stored *out, struct err *err)
+int package_get_stored(struct db_conn *conn, struct pool *pool, struct text name,
+                       struct text version, struct package_stored *out, struct err *err)
 {
-    static const char sql[] = "SELECT sha512, publisher_id, published_at, bytes FROM package_version "
-                              "WHERE package = ? AND version = ?";
+    static const char sql[] =
+        "SELECT sha512, publisher_id, published_at, bytes FROM package_version "
+        "WHERE package = ? AND version = ?";
     return db_get(conn, pool, err, sql, "ss", "bsii", name, version, &out->sha512,
                   &out->publisher_id, &out->published_ms, &out->bytes);
 }
@@ -154,9 +159,10 @@ static int no_version(struct text name, struct text version, struct err *err)
 int package_remove_version(struct db_conn *conn, struct pool *pool, struct text name,
                            struct text version, struct text by, int64_t now_ms, struct err *err)
 {
-    static const char bury_sql[] =
-        "INSERT OR REPLACE INTO package_tombstone (package, version, sha512, removed_at, removed_by) "
-        "SELECT package, version, sha512, ?, ? FROM package_version WHERE package = ? AND version = ?";
+    static const char bury_sql[] = "INSERT OR REPLACE INTO package_tombstone (package, version, "
+                                   "sha512, removed_at, removed_by) "
+                                   "SELECT package, version, sha512, ?, ? FROM package_version "
+                                   "WHERE package = ? AND version = ?";
     static const char sql[] = "DELETE FROM package_version WHERE package = ? AND version = ?";
     int rows = db_do(conn, err, bury_sql, "isss", now_ms, by, name, version);
     if (rows == 0)
@@ -166,8 +172,8 @@ int package_remove_version(struct db_conn *conn, struct pool *pool, struct text 
     return db_do(conn, err, sql, "ss", name, version) < 0 ? -1 : 0;
 }
 
-int package_deprecate(struct db_conn *conn, struct text name, struct text version, struct text message,
-                      struct err *err)
+int package_deprecate(struct db_conn *conn, struct text name, struct text version,
+                      struct text message, struct err *err)
 {
     static const char sql[] = "UPDATE package_version SET deprecated = ?1 WHERE package = ?2 "
                               "AND version = ?3 AND deprecated IS NOT ?1";
@@ -190,7 +196,8 @@ int package_set_tag(struct db_conn *conn, struct pool *pool, struct text name, s
                     struct text version, struct err *err)
 {
     static const char sql[] =
-        "INSERT INTO package_tag (package, tag, version) SELECT package, ?, version FROM package_version "
+        "INSERT INTO package_tag (package, tag, version) SELECT package, ?, version FROM "
+        "package_version "
         "WHERE package = ? AND version = ? ON CONFLICT (package, tag) DO UPDATE SET version = "
         "excluded.version";
     int rows = db_do(conn, err, sql, "sss", tag, name, version);
@@ -227,15 +234,17 @@ static bool is_better(const struct semver *a, const struct semver *b)
     return semver_cmp(a, b) > 0;
 }
 
-int package_ensure_latest(struct db_conn *conn, struct pool *pool, struct text name, struct err *err)
+int package_ensure_latest(struct db_conn *conn, struct pool *pool, struct text name,
+                          struct err *err)
 {
-    static const char sql[] = "SELECT version FROM package_version WHERE package = ? AND NOT EXISTS "
-                              "(SELECT 1 FROM package_tag WHERE package = ? AND tag = 'latest')";
+    static const char sql[] =
+        "SELECT version FROM package_version WHERE package = ? AND NOT EXISTS "
+        "(SELECT 1 FROM package_tag WHERE package = ? AND tag = 'latest')";
     struct text version, best_text = TEXT_NONE;
     struct semver v, best = {0};
     {
         auto_rows struct db_rows q;
-        if (db_each(&q, conn, err, sql, "ss", name, name) != 0)
+        if (db_each (&q, conn, err, sql, "ss", name, name) != 0)
             return -1;
         while (db_next(&q, pool, "s", &version)) {
             if (!semver_parse(version, &v) || (best_text.base != NULL && !is_better(&v, &best)))

@@ -1,6 +1,6 @@
 /*
- * The rows of packages: versions, tags, owners, tombstones. All take a connection inside the caller's
- * transaction (or read) and know nothing of requests, rights or bodies.
+ * The rows of packages: versions, tags, owners, tombstones. All take a connection inside the
+ * caller's transaction (or read) and know nothing of requests, rights or bodies.
  */
 #pragma once
 
@@ -29,7 +29,8 @@ struct text package_rev(struct pool *pool, const struct package *package);
 /* With rev given: ERR_CONFLICT "stale_rev" unless it is the current one. */
 int package_check_rev(struct pool *pool, const struct package *package, struct text rev,
                       struct err *err);
-/* ERR_CONFLICT "name_differs_in_case". Records the scope as ours too; *new_scope says that it was new. */
+/* ERR_CONFLICT "name_differs_in_case". Records the scope as ours too; *new_scope says that it was
+ * new. */
 int package_create(struct db_conn *conn, struct pool *pool, struct text name, const char *tenant,
                    int64_t now_ms, bool *new_scope, struct err *err);
 /* Counts the change and writes the summary anew from what is there; a package without versions is
@@ -49,7 +50,8 @@ struct package_version {
     int64_t published_ms;
 };
 
-/* ERR_CONFLICT "version_exists"; "version_removed" when other bytes stood under that number before. */
+/* ERR_CONFLICT "version_exists"; "version_removed" when other bytes stood under that number before.
+ */
 int package_add_version(struct db_conn *conn, struct pool *pool, struct text name,
                         const struct package_version *v, struct err *err);
 /* What decides about a second publish. ERR_NOT_FOUND. */
@@ -57,15 +59,16 @@ struct package_stored {
     struct text sha512, publisher_id;
     int64_t published_ms, bytes;
 };
-int package_get_stored(struct db_conn *conn, struct pool *pool, struct text name, struct text version,
-                       struct package_stored *out, struct err *err);
-/* Removes it, leaves a tombstone; tags that named it go with it. ERR_NOT_FOUND "version_not_found". */
+int package_get_stored(struct db_conn *conn, struct pool *pool, struct text name,
+                       struct text version, struct package_stored *out, struct err *err);
+/* Removes it, leaves a tombstone; tags that named it go with it. ERR_NOT_FOUND "version_not_found".
+ */
 int package_remove_version(struct db_conn *conn, struct pool *pool, struct text name,
                            struct text version, struct text by, int64_t now_ms, struct err *err);
-/* message absent or empty: not deprecated any more. Unknown versions are left alone. Returns how many
- * rows changed, -1 with err. */
-int package_deprecate(struct db_conn *conn, struct text name, struct text version, struct text message,
-                      struct err *err);
+/* message absent or empty: not deprecated any more. Unknown versions are left alone. Returns how
+ * many rows changed, -1 with err. */
+int package_deprecate(struct db_conn *conn, struct text name, struct text version,
+                      struct text message, struct err *err);
 
 /* ERR_NOT_FOUND "version_not_found" when the version is not there. */
 int package_set_tag(struct db_conn *conn, struct pool *pool, struct text name, struct text tag,
@@ -74,8 +77,10 @@ int package_set_tag(struct db_conn *conn, struct pool *pool, struct text name, s
 int package_remove_tag(struct db_conn *conn, struct text name, struct text tag, struct err *err);
 int package_get_tag(struct db_conn *conn, struct pool *pool, struct text name, struct text tag,
                     struct text *version, struct err *err);
-/* latest must name something: the highest release, else the highest prerelease. No effect when it does. */
-int package_ensure_latest(struct db_conn *conn, struct pool *pool, struct text name, struct err *err);
+/* latest must name something: the highest release, else the highest prerelease. No effect when it
+ * does. */
+int package_ensure_latest(struct db_conn *conn, struct pool *pool, struct text name,
+                          struct err *err);
 
 int package_add_owner(struct db_conn *conn, struct text name, struct text user_id, struct text user,
                       struct err *err);

@@ -49,8 +49,7 @@ struct text packument_tarball_version(const struct pkgname *name, struct text fi
 {
     size_t front = name->base.len + 1;
     if (file.len <= front + 4 || !text_ends(file, ".tgz") ||
-        !text_eq(text_sub(file, 0, name->base.len), name->base) ||
-        file.base[name->base.len] != '-')
+        !text_eq(text_sub(file, 0, name->base.len), name->base) || file.base[name->base.len] != '-')
         return TEXT_NONE;
     return text_sub(file, front, file.len - front - 4);
 }
@@ -70,16 +69,18 @@ static void add_version(struct building *b, const struct package_version *v, str
 
 static int add_versions(struct building *b, enum packument_form form)
 {
-    static const char full_sql[] = "SELECT version, deprecated, dist, manifest FROM package_version "
-                                   "WHERE package = ? ORDER BY id";
-    static const char short_sql[] = "SELECT version, deprecated, dist, abbreviated FROM package_version "
-                                    "WHERE package = ? ORDER BY id";
+    static const char full_sql[] =
+        "SELECT version, deprecated, dist, manifest FROM package_version "
+        "WHERE package = ? ORDER BY id";
+    static const char short_sql[] =
+        "SELECT version, deprecated, dist, abbreviated FROM package_version "
+        "WHERE package = ? ORDER BY id";
     struct package_version v;
     struct text doc;
     bool first = true;
     auto_rows struct db_rows q;
-    if (db_each(&q, b->conn, b->err, form == PACKUMENT_FULL ? full_sql : short_sql, "s",
-                b->name.full) != 0)
+    if (db_each (&q, b->conn, b->err, form == PACKUMENT_FULL ? full_sql : short_sql, "s",
+                 b->name.full) != 0)
         return -1;
     buf_str(b->out, ",\"versions\":{");
     while (!buf_failed(b->out) &&
@@ -102,7 +103,7 @@ static int add_times(struct building *b, const struct package *p)
     struct text version;
     int64_t at;
     auto_rows struct db_rows q;
-    if (db_each(&q, b->conn, b->err, sql, "s", b->name.full) != 0)
+    if (db_each (&q, b->conn, b->err, sql, "s", b->name.full) != 0)
         return -1;
     buf_printf(b->out, ",\"time\":{\"created\":\"%s\",\"modified\":\"%s\"",
                clock_iso(b->pool, p->created_ms), clock_iso(b->pool, p->modified_ms));
@@ -124,7 +125,7 @@ static int tags_json(struct db_conn *conn, struct pool *pool, struct text name, 
     json_writer_init(&w, out);
     json_open(&w);
     auto_rows struct db_rows q;
-    if (db_each(&q, conn, err, sql, "s", name) != 0)
+    if (db_each (&q, conn, err, sql, "s", name) != 0)
         return -1;
     while (db_next(&q, pool, "ss", &tag, &version)) {
         json_key_text(&w, tag);
@@ -137,10 +138,10 @@ static int tags_json(struct db_conn *conn, struct pool *pool, struct text name, 
 /* What npm shows at the top comes from the manifest of latest. */
 static int add_top(struct building *b, const struct package *p)
 {
-    static const char sql[] =
-        "SELECT manifest, readme, readme_name FROM package_version WHERE package = ? AND version = ?";
-    static const char *const hoisted[] = {"description", "author",  "contributors", "repository",
-                                          "homepage",    "bugs",    "license",      "keywords"};
+    static const char sql[] = "SELECT manifest, readme, readme_name FROM package_version WHERE "
+                              "package = ? AND version = ?";
+    static const char *const hoisted[] = {"description", "author", "contributors", "repository",
+                                          "homepage",    "bugs",   "license",      "keywords"};
     struct text manifest, readme, readme_name, owners;
     struct json *doc;
     if (db_get(b->conn, b->pool, b->err, sql, "ss", "sss", b->name.full, p->latest, &manifest,
@@ -184,8 +185,8 @@ static int build(struct building *b, const struct package *p, enum packument_for
         return -1;
     buf_char(b->out, '}');
     if (buf_failed(b->out))
-        return err_set(b->err, ERR_TOO_LARGE, "too_large", "\"%.*s\" has too many versions to list.",
-                       TEXT_ARG(b->name.full));
+        return err_set(b->err, ERR_TOO_LARGE, "too_large",
+                       "\"%.*s\" has too many versions to list.", TEXT_ARG(b->name.full));
     return 0;
 }
 
@@ -210,7 +211,8 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
                       struct text which, struct text *body, struct err *err)
 {
     static const char sql[] =
-        "SELECT version, deprecated, dist, manifest FROM package_version WHERE package = ?1 AND version = "
+        "SELECT version, deprecated, dist, manifest FROM package_version WHERE package = ?1 AND "
+        "version = "
         "coalesce((SELECT version FROM package_tag WHERE package = ?1 AND tag = ?2), ?2)";
     auto_buf struct buf out;
     struct building b = {.conn = conn, .pool = pool, .base = base, .out = &out, .err = err};
@@ -218,9 +220,8 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
     struct text doc;
     struct err why;
     buf_init(&out, PACKUMENT_MAX);
-    if (!pkgname_split(name, &b.name) ||
-        db_get(conn, pool, &why, sql, "ss", "ssss", name, which, &v.version, &v.deprecated, &v.dist,
-               &doc) != 0)
+    if (!pkgname_split(name, &b.name) || db_get(conn, pool, &why, sql, "ss", "ssss", name, which,
+                                                &v.version, &v.deprecated, &v.dist, &doc) != 0)
         return err_set(err, ERR_NOT_FOUND, "version_not_found",
                        "There is no version or tag \"%.*s\" of \"%.*s\".",
                        TEXT_ARG(text_sub(which, 0, 64)), TEXT_ARG(name));
@@ -237,8 +238,7 @@ int packument_tags(struct db_conn *conn, struct pool *pool, struct text name, st
     auto_buf struct buf out;
     struct package p;
     buf_init(&out, PACKUMENT_MAX);
-    if (package_get(conn, pool, name, &p, err) != 0 ||
-        tags_json(conn, pool, name, &out, err) != 0)
+    if (package_get(conn, pool, name, &p, err) != 0 || tags_json(conn, pool, name, &out, err) != 0)
         return -1;
     *body = buf_take(&out, pool);
     return 0;

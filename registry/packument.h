@@ -1,7 +1,8 @@
 /*
- * The bodies that clients read of a package of ours, put together from stored documents by concatenation:
- * nothing stored is parsed for a body but the manifest of latest, whose description, author and so on are
- * shown at the top. The public base comes in here and nowhere else. Not for: public packages (uplink_body.h).
+ * The bodies that clients read of a package of ours, put together from stored documents by
+ * concatenation: nothing stored is parsed for a body but the manifest of latest, whose description,
+ * author and so on are shown at the top. The public base comes in here and nowhere else. Not for:
+ * public packages (uplink_body.h).
  */
 #pragma once
 

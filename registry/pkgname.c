@@ -46,13 +46,52 @@ bool pkgname_split(struct text name, struct pkgname *out)
 /* require("http") never reaches a package, so that a package of that name is a trap. */
 static bool is_builtin(struct text name)
 {
-    static const char *const names[] = {
-        "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto",
-        "dgram", "diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2", "https",
-        "inspector", "module", "net", "os", "path", "perf_hooks", "process", "punycode", "querystring",
-        "readline", "repl", "sqlite", "stream", "string_decoder", "sys", "test", "timers", "tls",
-        "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib",
-        "node_modules", "favicon.ico"};
+    static const char *const names[] = {"assert",
+                                        "async_hooks",
+                                        "buffer",
+                                        "child_process",
+                                        "cluster",
+                                        "console",
+                                        "constants",
+                                        "crypto",
+                                        "dgram",
+                                        "diagnostics_channel",
+                                        "dns",
+                                        "domain",
+                                        "events",
+                                        "fs",
+                                        "http",
+                                        "http2",
+                                        "https",
+                                        "inspector",
+                                        "module",
+                                        "net",
+                                        "os",
+                                        "path",
+                                        "perf_hooks",
+                                        "process",
+                                        "punycode",
+                                        "querystring",
+                                        "readline",
+                                        "repl",
+                                        "sqlite",
+                                        "stream",
+                                        "string_decoder",
+                                        "sys",
+                                        "test",
+                                        "timers",
+                                        "tls",
+                                        "trace_events",
+                                        "tty",
+                                        "url",
+                                        "util",
+                                        "v8",
+                                        "vm",
+                                        "wasi",
+                                        "worker_threads",
+                                        "zlib",
+                                        "node_modules",
+                                        "favicon.ico"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (text_is(name, names[i]))
             return true;
@@ -67,9 +106,10 @@ int pkgname_check_new(struct text name, struct err *err)
     if (name.len > PKGNAME_MAX)
         return err_set(err, BAD_NAME, "A package name has at most %d characters.", PKGNAME_MAX);
     if (!pkgname_split(name, &n))
-        return err_set(err, BAD_NAME,
-                       "A package name is made of lower-case letters, digits, '-', '_' and '.', with an "
-                       "@scope/ in front if it has one, and does not begin with '.'.");
+        return err_set(
+            err, BAD_NAME,
+            "A package name is made of lower-case letters, digits, '-', '_' and '.', with an "
+            "@scope/ in front if it has one, and does not begin with '.'.");
     for (size_t i = 0; i < name.len; i++) {
         char c = name.base[i];
         if (c >= 'A' && c <= 'Z')

@@ -1,6 +1,6 @@
 /*
- * Names of packages and dist-tags, judged once at the door. Two questions: is it a name that may be asked
- * for (old public packages have odd ones), and may a new package of ours be called so. Pure.
+ * Names of packages and dist-tags, judged once at the door. Two questions: is it a name that may be
+ * asked for (old public packages have odd ones), and may a new package of ours be called so. Pure.
  */
 #pragma once
 

@@ -27,7 +27,7 @@ struct work {
     const struct json *published;
     struct text tags[MAX_TAGS];
     size_t n_tags;
-    bool owner_rules; /* only owners publish what is there already */
+    bool owner_rules;  /* only owners publish what is there already */
     bool anyone_again; /* the same bytes are a success whoever sent them */
     unsigned char sha512_sum[SHA512_BYTES], sha1_sum[SHA1_BYTES];
     struct manifest manifest;
@@ -51,8 +51,8 @@ static int check_says_same(const struct work *w, struct err *err)
     const struct manifest *m = &w->manifest;
     if (!text_eq(m->name, w->name.full))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_name",
-                       "The tarball holds \"%.*s\", not \"%.*s\".", TEXT_ARG(text_sub(m->name, 0, 80)),
-                       TEXT_ARG(w->name.full));
+                       "The tarball holds \"%.*s\", not \"%.*s\".",
+                       TEXT_ARG(text_sub(m->name, 0, 80)), TEXT_ARG(w->name.full));
     if (!text_eq(m->version, w->v.version))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_version",
                        "The tarball holds version %.*s, not %.*s.", TEXT_ARG(m->version),
@@ -96,7 +96,8 @@ static int judge_stored(struct work *w, struct db_conn *conn, struct err *err)
             return 0;
         return err_set(err, why.kind, why.code, "%s", why.text);
     }
-    bool same_user = old.publisher_id.base != NULL && text_eq(old.publisher_id, w->v.publisher_id) &&
+    bool same_user = old.publisher_id.base != NULL &&
+                     text_eq(old.publisher_id, w->v.publisher_id) &&
                      clock_wall_ms() - old.published_ms < AGAIN_MS;
     if (text_eq(old.sha512, w->v.sha512) && (same_user || w->anyone_again))
         return 1;
@@ -127,7 +128,8 @@ static int open_package(struct work *w, struct db_conn *conn, bool *new_scope, s
         return check_owner(w, conn, err);
     if (why.kind != ERR_NOT_FOUND)
         return err_set(err, why.kind, why.code, "%s", why.text);
-    if (package_create(conn, w->pool, w->name.full, w->tenant, w->v.published_ms, new_scope, err) != 0)
+    if (package_create(conn, w->pool, w->name.full, w->tenant, w->v.published_ms, new_scope, err) !=
+        0)
         return -1;
     if (w->v.publisher_id.base == NULL)
         return 0;
@@ -218,8 +220,9 @@ static int look_ahead(struct work *w, struct err *err)
                    TEXT_ARG(w->v.version));
 }
 
-int publish_document(struct registry *registry, struct pool *pool, const struct publish_request *req,
-                     struct publish_result *result, struct err *err)
+int publish_document(struct registry *registry, struct pool *pool,
+                     const struct publish_request *req, struct publish_result *result,
+                     struct err *err)
 {
     struct document_publish doc;
     struct work *w = pool_zalloc(pool, sizeof *w);
@@ -242,7 +245,8 @@ int publish_document(struct registry *registry, struct pool *pool, const struct 
     json_each (tag, doc.tags)
         w->tags[w->n_tags++] = tag->key;
     if (look_ahead(w, err) != 0 || read_tarball(w, err) != 0 ||
-        document_check_promise(pool, doc.integrity, doc.shasum, w->sha512_sum, w->sha1_sum, err) != 0 ||
+        document_check_promise(pool, doc.integrity, doc.shasum, w->sha512_sum, w->sha1_sum, err) !=
+            0 ||
         check_says_same(w, err) != 0 || finish(w, err) != 0)
         return -1;
     *result = w->result;
@@ -256,10 +260,11 @@ static int check_scope(struct work *w, struct err *err)
     snapshot_drop(accounts);
     if (origin.kind == ORIGIN_TENANT && strcmp(origin.tenant, w->tenant) == 0)
         return 0;
-    return err_set(err, ERR_FORBIDDEN, "wrong_scope",
-                   "\"%.*s\" is not a name of this tenant. Call the package @tenant/name, or have an "
-                   "administrator claim the name.",
-                   TEXT_ARG(w->name.full));
+    return err_set(
+        err, ERR_FORBIDDEN, "wrong_scope",
+        "\"%.*s\" is not a name of this tenant. Call the package @tenant/name, or have an "
+        "administrator claim the name.",
+        TEXT_ARG(w->name.full));
 }
 
 /* A tarball speaks for itself: its package.json is what is published. */
@@ -279,8 +284,8 @@ static int take_manifest(struct work *w, const struct tarball_publish *spec, str
         return -1;
     if (spec->name.base != NULL && !text_eq(spec->name, m->name))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_name",
-                       "The package.json calls the package \"%.*s\", not \"%.*s\".", TEXT_ARG(m->name),
-                       TEXT_ARG(text_sub(spec->name, 0, 80)));
+                       "The package.json calls the package \"%.*s\", not \"%.*s\".",
+                       TEXT_ARG(m->name), TEXT_ARG(text_sub(spec->name, 0, 80)));
     if (spec->version.base != NULL && !text_eq(spec->version, m->version))
         return err_set(err, ERR_UNPROCESSABLE, "wrong_version",
                        "The package.json says version %.*s, not %.*s.", TEXT_ARG(m->version),

@@ -1,7 +1,8 @@
 /*
- * The one funnel: bytes in, checked version out. A publish by npm, a build and an upload meet here; nobody
- * else writes versions. Order: hash, compare with the promise, read the tarball's own package.json, store the
- * blob, then one transaction that settles who was first. Nothing is visible before its commit.
+ * The one funnel: bytes in, checked version out. A publish by npm, a build and an upload meet here;
+ * nobody else writes versions. Order: hash, compare with the promise, read the tarball's own
+ * package.json, store the blob, then one transaction that settles who was first. Nothing is visible
+ * before its commit.
  */
 #pragma once
 
@@ -15,16 +16,17 @@ struct snapshot;
 
 struct publish_result {
     struct text name, version;
-    bool again;               /* the same bytes were there already */
-    struct text latest_was;   /* latest moved back from this version; absent: it did not */
+    bool again;             /* the same bytes were there already */
+    struct text latest_was; /* latest moved back from this version; absent: it did not */
 };
 
 /* A PUT of a publish document by who, whose right to write the name was judged before. */
 struct publish_request {
     const struct identity *who;
     const struct pkgname *name;
-    const char *tenant;       /* id; NULL: the platform's scope */
+    const char *tenant; /* id; NULL: the platform's scope */
     const struct json *doc;
 };
-int publish_document(struct registry *registry, struct pool *pool, const struct publish_request *req,
-                     struct publish_result *result, struct err *err);
+int publish_document(struct registry *registry, struct pool *pool,
+                     const struct publish_request *req, struct publish_result *result,
+                     struct err *err);

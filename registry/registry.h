@@ -1,11 +1,11 @@
 /*
  * The npm registry: packages of tenants, of the platform's scope and, through a caching uplink, of
- * everybody else. This header is all that the roof and later callers see: open, routes, and the one funnel
- * that takes tarballs from builds and uploads.
+ * everybody else. This header is all that the roof and later callers see: open, routes, and the one
+ * funnel that takes tarballs from builds and uploads.
  *
- * A name has exactly one origin. `@slug/…` belongs to the tenant of that slug, `@scope/…` of the platform's
- * scope to the platform, a claimed name without a scope to the tenant that claimed it; only what is left goes
- * to the uplink.
+ * A name has exactly one origin. `@slug/…` belongs to the tenant of that slug, `@scope/…` of the
+ * platform's scope to the platform, a claimed name without a scope to the tenant that claimed it;
+ * only what is left goes to the uplink.
  */
 #pragma once
 
@@ -31,19 +31,20 @@ struct registry_config {
     struct db *control;
     struct blobs *blobs;
     struct account *account;
-    struct fetcher *fetcher;     /* NULL: no uplink */
-    struct ready *ready;         /* keys begin with "npm " */
-    const char *public_url;      /* "http://localhost:8080", no trailing slash */
-    const char *uplink_url;      /* NULL: public names are not there */
-    const char *spool_dir;       /* for downloads under way, on the disk of the blobs */
-    const char *platform_scope;  /* "shared" for @shared/…; NULL: none */
-    bool anonymous_read;         /* public names and the platform's scope; never tenants' packages */
-    bool self_register;          /* `npm adduser` makes users */
-    size_t max_tarball;          /* 0: 64 MiB */
-    int64_t uplink_fresh_ms;     /* how long a public document is good unasked; 0: 5 min */
+    struct fetcher *fetcher;    /* NULL: no uplink */
+    struct ready *ready;        /* keys begin with "npm " */
+    const char *public_url;     /* "http://localhost:8080", no trailing slash */
+    const char *uplink_url;     /* NULL: public names are not there */
+    const char *spool_dir;      /* for downloads under way, on the disk of the blobs */
+    const char *platform_scope; /* "shared" for @shared/…; NULL: none */
+    bool anonymous_read;        /* public names and the platform's scope; never tenants' packages */
+    bool self_register;         /* `npm adduser` makes users */
+    size_t max_tarball;         /* 0: 64 MiB */
+    int64_t uplink_fresh_ms;    /* how long a public document is good unasked; 0: 5 min */
     /* After the commit, on the worker that made it. tenant: id, NULL for the platform's scope. */
     void (*published)(void *arg, const char *tenant, struct text name, struct text version);
-    /* Anything changed that lists or catalogues show (tags, deprecation, removal, a publish too). */
+    /* Anything changed that lists or catalogues show (tags, deprecation, removal, a publish too).
+     */
     void (*changed)(void *arg, const char *tenant, struct text name);
     void *arg;
 };
@@ -57,14 +58,14 @@ int registry_routes(struct registry *registry, struct router *router, struct err
 enum tarball_source { TARBALL_BUILD, TARBALL_UPLOAD };
 struct tarball_publish {
     struct text tarball;
-    const char *tenant;      /* id: the name must belong to it */
-    struct text name;        /* expected name; absent: what the package.json says */
-    struct text version;     /* expected version; absent: what the package.json says */
-    struct text tag;         /* absent: "latest" for releases, "next" for prereleases */
-    struct text user;        /* user name, shown as publisher */
-    const char *user_id;     /* NULL: the system */
+    const char *tenant;  /* id: the name must belong to it */
+    struct text name;    /* expected name; absent: what the package.json says */
+    struct text version; /* expected version; absent: what the package.json says */
+    struct text tag;     /* absent: "latest" for releases, "next" for prereleases */
+    struct text user;    /* user name, shown as publisher */
+    const char *user_id; /* NULL: the system */
     enum tarball_source source;
-    struct text commit;      /* absent: none */
+    struct text commit; /* absent: none */
 };
 /* name and version of what is now there, in pool. ERR_UNPROCESSABLE "bad_bundle", "bad_manifest",
  * "wrong_name", "wrong_version", "bad_package_name"; ERR_FORBIDDEN "wrong_scope"; ERR_CONFLICT

@@ -16,10 +16,12 @@ struct comparators {
     bool never; /* holds "<0.0.0-0": nothing matches */
 };
 
-/* A version whose parts may be missing or x; what stands behind the first missing part does not count. */
+/* A version whose parts may be missing or x; what stands behind the first missing part does not
+ * count. */
 struct partial {
     struct semver v;
-    unsigned given; /* numbers that are there: 0 to 3 */
+    unsigned given;  /* numbers that are there: 0 to 3 */
+    bool disordered; /* a number stands behind an x: "1.x.3" */
 };
 
 static const struct text LOWEST = {"0", 1};
@@ -88,21 +90,22 @@ static bool cut_char(struct text *t, char c)
     return true;
 }
 
-static bool cut_suffixes(struct text *t, struct semver *v)
+static bool cut_pre(struct text *t, struct semver *v)
 {
     v->pre = text_sub(*t, 0, 0);
-    v->build = v->pre;
-    if (cut_char(t, '-')) {
-        v->pre = cut_identifiers(t);
-        if (!identifiers_ok(v->pre, true))
-            return false;
-    }
-    if (cut_char(t, '+')) {
-        v->build = cut_identifiers(t);
-        if (!identifiers_ok(v->build, false))
-            return false;
-    }
-    return true;
+    if (!cut_char(t, '-'))
+        return true;
+    v->pre = cut_identifiers(t);
+    return identifiers_ok(v->pre, true);
+}
+
+static bool cut_build(struct text *t, struct semver *v)
+{
+    v->build = text_sub(*t, 0, 0);
+    if (!cut_char(t, '+'))
+        return true;
+    v->build = cut_identifiers(t);
+    return identifiers_ok(v->build, false);
 }
 
 bool semver_parse(struct text t, struct semver *out)
@@ -111,7 +114,8 @@ bool semver_parse(struct text t, struct semver *out)
     if (t.len == 0 || t.len > SEMVER_MAX)
         return false;
     if (!cut_number(&t, &v.major) || !cut_char(&t, '.') || !cut_number(&t, &v.minor) ||
-        !cut_char(&t, '.') || !cut_number(&t, &v.patch) || !cut_suffixes(&t, &v) || t.len > 0)
+        !cut_char(&t, '.') || !cut_number(&t, &v.patch) || !cut_pre(&t, &v) || !cut_build(&t, &v) ||
+        t.len > 0)
         return false;
     *out = v;
     return true;
@@ -184,7 +188,7 @@ static bool cut_x(struct text *t)
     return cut_char(t, 'x') || cut_char(t, 'X') || cut_char(t, '*');
 }
 
-/* One number or x of a partial version; counts numbers until the first x. */
+/* One number or x of a partial version. */
 static bool cut_part(struct text *t, int64_t *number, unsigned index, struct partial *p)
 {
     if (cut_x(t))
@@ -193,26 +197,30 @@ static bool cut_part(struct text *t, int64_t *number, unsigned index, struct par
         return false;
     if (p->given == index)
         p->given = index + 1;
+    else
+        p->disordered = true;
     return true;
 }
 
-/* False when malformed. An empty input is a partial with nothing given. */
+static bool cut_parts(struct text *t, struct partial *p)
+{
+    if (!cut_part(t, &p->v.major, 0, p))
+        return false;
+    if (!cut_char(t, '.'))
+        return true;
+    if (!cut_part(t, &p->v.minor, 1, p))
+        return false;
+    if (!cut_char(t, '.'))
+        return true;
+    return cut_part(t, &p->v.patch, 2, p) && cut_pre(t, &p->v);
+}
+
 static bool cut_partial(struct text *t, struct partial *p)
 {
     memset(p, 0, sizeof *p);
     while (cut_char(t, 'v') || cut_char(t, '='))
-        skip_space(t);
-    if (t->len == 0 || is_space(t->base[0]))
-        return true;
-    if (!cut_part(t, &p->v.major, 0, p))
-        return false;
-    if (!cut_char(t, '.'))
-        return t->len == 0 || is_space(t->base[0]);
-    if (!cut_part(t, &p->v.minor, 1, p))
-        return false;
-    if (!cut_char(t, '.'))
-        return t->len == 0 || is_space(t->base[0]);
-    if (!cut_part(t, &p->v.patch, 2, p) || !cut_suffixes(t, &p->v))
+        ;
+    if (!cut_parts(t, p) || !cut_build(t, &p->v))
         return false;
     if (p->given < 3)
         p->v.pre = TEXT_NONE;
@@ -224,16 +232,16 @@ static bool add(struct comparators *set, enum op op, int64_t major, int64_t mino
 {
     if (set->n == MAX_COMPARATORS)
         return false;
-    set->all[set->n++] = (struct comparator){
-        op, {.major = major, .minor = minor, .patch = patch, .pre = pre}};
+    set->all[set->n++] =
+        (struct comparator){op, {.major = major, .minor = minor, .patch = patch, .pre = pre}};
     return true;
 }
 
 /* At least p, whose missing numbers are 0. */
 static bool add_from(struct comparators *set, const struct partial *p)
 {
-    return add(set, OP_GE, p->v.major, p->given > 1 ? p->v.minor : 0,
-               p->given > 2 ? p->v.patch : 0, p->v.pre);
+    return add(set, OP_GE, p->v.major, p->given > 1 ? p->v.minor : 0, p->given > 2 ? p->v.patch : 0,
+               p->v.pre);
 }
 
 static bool add_below(struct comparators *set, int64_t major, int64_t minor, int64_t patch)
@@ -244,6 +252,8 @@ static bool add_below(struct comparators *set, int64_t major, int64_t minor, int
 static bool add_plain(struct comparators *set, enum op op, const struct partial *p)
 {
     const struct semver *v = &p->v;
+    if (p->disordered)
+        return false;
     if (p->given == 0) {
         if (op == OP_GT || op == OP_LT)
             set->never = true;
@@ -291,7 +301,8 @@ static bool add_caret(struct comparators *set, const struct partial *p)
     return add_below(set, 0, 0, v->patch + 1);
 }
 
-static bool add_hyphen(struct comparators *set, const struct partial *from, const struct partial *to)
+static bool add_hyphen(struct comparators *set, const struct partial *from,
+                       const struct partial *to)
 {
     if (from->given > 0 && !add_from(set, from))
         return false;
@@ -330,6 +341,7 @@ static bool parse_one(struct text *t, struct comparators *set)
 {
     struct partial p;
     if (cut_char(t, '~')) {
+        skip_space(t);
         cut_char(t, '>');
         skip_space(t);
         return cut_partial(t, &p) && add_tilde(set, &p);
@@ -343,6 +355,8 @@ static bool parse_one(struct text *t, struct comparators *set)
         op = cut_char(t, '=') ? OP_LE : OP_LT;
     else if (cut_char(t, '>'))
         op = cut_char(t, '=') ? OP_GE : OP_GT;
+    else
+        cut_char(t, '=');
     skip_space(t);
     return cut_partial(t, &p) && add_plain(set, op, &p);
 }

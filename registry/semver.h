@@ -1,6 +1,7 @@
 /*
- * Versions and ranges as node-semver reads them: strict versions (no "v", no leading zeros), ranges with
- * ~ ^ x - || and its rule for prereleases. Pure, without allocation. Not for: which version a tag names.
+ * Versions and ranges as node-semver reads them: strict versions (no "v", no leading zeros), ranges
+ * with ~ ^ x - || and its rule for prereleases. Pure, without allocation. Not for: which version a
+ * tag names.
  */
 #pragma once
 

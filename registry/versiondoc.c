@@ -10,16 +10,40 @@
 #define MAX_MANIFEST ((size_t)2 << 20)
 
 /* Ours to say, or shown elsewhere. */
-static const char *const omitted[] = {
-    "_id",      "_npmUser",         "_rev",           "_attachments", "maintainers", "dist", "deprecated",
-    "readme",   "hasInstallScript", "_hasShrinkwrap", "_resolved",    "_integrity",  "_from", "bin",
-    "_npmOperationalInternal", "signatures", "directories", "bundledDependencies", NULL};
+static const char *const omitted[] = {"_id",
+                                      "_npmUser",
+                                      "_rev",
+                                      "_attachments",
+                                      "maintainers",
+                                      "dist",
+                                      "deprecated",
+                                      "readme",
+                                      "hasInstallScript",
+                                      "_hasShrinkwrap",
+                                      "_resolved",
+                                      "_integrity",
+                                      "_from",
+                                      "bin",
+                                      "_npmOperationalInternal",
+                                      "signatures",
+                                      "directories",
+                                      "bundledDependencies",
+                                      NULL};
 
 /* Members of the abbreviated form that are copied as they are. */
-static const char *const kept[] = {
-    "dependencies", "acceptDependencies", "optionalDependencies", "devDependencies",
-    "bundleDependencies", "peerDependencies", "peerDependenciesMeta", "engines", "funding",
-    "cpu", "os", "libc", NULL};
+static const char *const kept[] = {"dependencies",
+                                   "acceptDependencies",
+                                   "optionalDependencies",
+                                   "devDependencies",
+                                   "bundleDependencies",
+                                   "peerDependencies",
+                                   "peerDependenciesMeta",
+                                   "engines",
+                                   "funding",
+                                   "cpu",
+                                   "os",
+                                   "libc",
+                                   NULL};
 
 static bool listed(const char *const *list, struct text key)
 {
@@ -72,8 +96,9 @@ static void put_manifest(struct pool *pool, struct json_writer *w, const struct 
         json_key_text(w, member->key);
         json_raw(w, member->raw);
     }
-    json_put_text(w, "_id",
-                  text_printf(pool, "%.*s@%.*s", TEXT_ARG(doc->name->full), TEXT_ARG(doc->version)));
+    json_put_text(
+        w, "_id",
+        text_printf(pool, "%.*s@%.*s", TEXT_ARG(doc->name->full), TEXT_ARG(doc->version)));
     json_key(w, "_npmUser");
     json_open(w);
     json_put_text(w, "name", doc->publisher);
@@ -113,8 +138,8 @@ int versiondoc_make(struct pool *pool, struct versiondoc *doc, struct err *err)
     json_writer_init(&w, &out);
     put_manifest(pool, &w, doc);
     if (buf_failed(&out))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_manifest", "The manifest is larger than %zu bytes.",
-                       MAX_MANIFEST);
+        return err_set(err, ERR_UNPROCESSABLE, "bad_manifest",
+                       "The manifest is larger than %zu bytes.", MAX_MANIFEST);
     doc->manifest = buf_take(&out, pool);
     json_writer_init(&w, &out);
     put_abbreviated(&w, doc);

@@ -1,6 +1,6 @@
 /*
- * The three documents that are stored of a version: what the full and the abbreviated body show of it and
- * its dist, none with an address in it. Pure.
+ * The three documents that are stored of a version: what the full and the abbreviated body show of
+ * it and its dist, none with an address in it. Pure.
  */
 #pragma once
 
@@ -16,9 +16,9 @@ struct versiondoc {
     /* in */
     const struct pkgname *name;
     struct text version;
-    const struct json *published;    /* the manifest that is published, or the package.json */
-    const struct manifest *tarball;  /* what the tarball says */
-    struct text publisher;           /* user name */
+    const struct json *published;   /* the manifest that is published, or the package.json */
+    const struct manifest *tarball; /* what the tarball says */
+    struct text publisher;          /* user name */
     const unsigned char *sha512_sum, *sha1_sum;
     /* out, in the pool */
     struct text manifest, abbreviated, dist;

@@ -1,0 +1,3 @@
+foreach(name semver pkgname nodetypes jsonscan)
+  unit(registry/${name} registry)
+endforeach()
