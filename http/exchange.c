@@ -37,8 +37,8 @@ static void on_dispose(void *p)
     exchange_forget_who(x);
     h2o_linklist_unlink(&x->link);
     x->proxy->n_exchanges--;
-    if (x->activity != NULL)
-        atomic_fetch_sub_explicit(&x->activity->requests, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&x->activity->requests, 1, memory_order_relaxed);
+    host_activity_drop(x->activity);
 }
 
 void exchange_forget_who(struct exchange *x)
@@ -63,13 +63,12 @@ struct exchange *exchange_new(struct proxy_loop *proxy, h2o_req_t *req,
     x->instance = h2o_strdup(&req->pool, entry->instance, SIZE_MAX).base;
     x->tenant = h2o_strdup(&req->pool, entry->tenant, SIZE_MAX).base;
     x->face = entry->face;
-    x->activity = entry->activity;
+    x->activity = host_activity_hold(entry->activity);
     x->who = *who;
     x->upgrade = req->version == 0x101 && req->upgrade.base != NULL && req->entity.len == 0 &&
                  text_eq_nocase(of_iovec(req->upgrade), TEXT("websocket")) &&
                  text_is(of_iovec(req->input.method), "GET");
-    if (x->activity != NULL)
-        atomic_fetch_add_explicit(&x->activity->requests, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&x->activity->requests, 1, memory_order_relaxed);
     h2o_linklist_insert(&proxy->exchanges, &x->link);
     proxy->n_exchanges++;
     return x;

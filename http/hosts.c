@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* What outlives one map: counted by the maps that name it. */
+/* What outlives one map: counted by the maps that name it and by who holds it. */
 struct activity {
     struct host_activity seen; /* first: entries point at it */
     atomic_uint refs;
@@ -29,14 +29,24 @@ struct hosts {
     void *on_put_arg;
 };
 
+struct host_activity *host_activity_hold(struct host_activity *seen)
+{
+    atomic_fetch_add(&((struct activity *)seen)->refs, 1);
+    return seen;
+}
+
+void host_activity_drop(struct host_activity *seen)
+{
+    struct activity *activity = (struct activity *)seen;
+    if (atomic_fetch_sub(&activity->refs, 1) == 1)
+        free(activity);
+}
+
 static void map_free(struct snapshot *s)
 {
     struct map *map = (struct map *)s;
-    for (size_t i = 0; i < map->n; i++) {
-        struct activity *activity = (struct activity *)map->entries[i].activity;
-        if (atomic_fetch_sub(&activity->refs, 1) == 1)
-            free(activity);
-    }
+    for (size_t i = 0; i < map->n; i++)
+        host_activity_drop(map->entries[i].activity);
     pool_free(map->pool);
     free(map);
 }
@@ -70,12 +80,6 @@ static const char *copy(struct pool *pool, const char *s)
     return s != NULL ? pool_strdup(pool, s) : NULL;
 }
 
-static struct host_activity *activity_hold(struct host_activity *seen)
-{
-    atomic_fetch_add(&((struct activity *)seen)->refs, 1);
-    return seen;
-}
-
 static struct host_activity *activity_new(void)
 {
     struct activity *activity = xcalloc(1, sizeof(*activity));
@@ -104,7 +108,7 @@ static void map_add(struct map *map, const struct host_entry *from, const struct
     const struct host_entry *known = *instance;
     if (known == NULL && before != NULL)
         known = *slot_of(before->by_instance, before->mask, id, true);
-    entry->activity = known != NULL ? activity_hold(known->activity) : activity_new();
+    entry->activity = known != NULL ? host_activity_hold(known->activity) : activity_new();
     if (*instance == NULL || ((*instance)->face != FACE_EDITOR && entry->face == FACE_EDITOR))
         *instance = entry;
 }

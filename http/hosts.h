@@ -12,7 +12,7 @@
 enum host_state { HOST_STOPPED, HOST_STARTING, HOST_RUNNING, HOST_ASLEEP, HOST_FAILED };
 
 /* Shared by all snapshots of one instance; written by loops, read by the keeper. Lives as long as
- * any snapshot that names the instance. */
+ * any snapshot that names the instance, and as long as it is held. */
 struct host_activity {
     atomic_llong last_ms; /* monotonic, of the last request or frame from a person */
     atomic_uint sockets;  /* open WebSockets */
@@ -33,6 +33,10 @@ struct host_entry {
     const char *look;      /* CSS of typed tokens for waiting pages; NULL: the platform's */
     struct host_activity *activity; /* set by hosts_put; ignored in what is handed to it */
 };
+
+/* For what outlasts its snapshot: requests and WebSockets. */
+struct host_activity *host_activity_hold(struct host_activity *activity);
+void host_activity_drop(struct host_activity *activity);
 
 struct hosts;
 struct hosts *hosts_new(void);

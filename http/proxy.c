@@ -181,7 +181,7 @@ void proxy_handle(struct proxy_loop *proxy, h2o_req_t *req, const struct host_en
         snapshot_hold(accounts);
         x->accounts = accounts;
     }
-    if (x->activity != NULL && !(x->upgrade && x->face == FACE_EDITOR))
+    if (!(x->upgrade && x->face == FACE_EDITOR))
         atomic_store_explicit(&x->activity->last_ms, clock_mono_ms(), memory_order_relaxed);
     exchange_judge(x, entry);
 }

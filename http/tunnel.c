@@ -40,8 +40,8 @@ static void tunnel_free(struct tunnel *t)
 {
     h2o_linklist_unlink(&t->link);
     t->proxy->n_tunnels--;
-    if (t->activity != NULL)
-        atomic_fetch_sub_explicit(&t->activity->sockets, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&t->activity->sockets, 1, memory_order_relaxed);
+    host_activity_drop(t->activity);
     chunk_free(chunks(t), t->up);
     chunk_free(chunks(t), t->down);
     bearer_release(&t->bearer);
@@ -75,7 +75,7 @@ static void moved(struct tunnel *t)
 static void from_client(struct tunnel *t, struct text bytes)
 {
     moved(t);
-    if (frames_person(&t->frames, bytes) && t->activity != NULL)
+    if (frames_person(&t->frames, bytes))
         atomic_store_explicit(&t->activity->last_ms, t->moved_ms, memory_order_relaxed);
 }
 
@@ -232,11 +232,10 @@ void tunnel_begin(struct exchange *x, const struct h1_head *head)
     t->id = xstrdup(x->instance);
     t->tenant = xstrdup(x->tenant);
     t->face = x->face;
-    t->activity = x->activity;
+    t->activity = host_activity_hold(x->activity);
     exchange_bearer(x, &t->bearer);
     moved(t);
-    if (t->activity != NULL)
-        atomic_fetch_add_explicit(&t->activity->sockets, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&t->activity->sockets, 1, memory_order_relaxed);
     h2o_linklist_insert(&t->proxy->tunnels, &t->link);
     t->proxy->n_tunnels++;
     exchange_forget_who(x);

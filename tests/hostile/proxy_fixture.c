@@ -26,7 +26,6 @@ static struct http_loop loop;
 static struct hosts *hosts;
 static h2o_globalconf_t conf;
 static h2o_accept_ctx_t accept_ctx;
-static struct host_activity activity;
 static char socket_path[4096], cause[256];
 static enum host_state state = HOST_RUNNING;
 static unsigned wanted;
@@ -50,7 +49,6 @@ static void publish(void)
         memset(entries[i].key, 7, sizeof(entries[i].key));
         entries[i].title = "Demo <1>";
         entries[i].look = ":root{--page-accent:#336699}";
-        entries[i].activity = &activity;
     }
     hosts_put(hosts, entries, 2);
     if (loop.proxy != NULL)
@@ -164,11 +162,14 @@ static void obey(char *text)
     } else if (strcmp(text, "ended") == 0) {
         proxy_close_ended(loop.proxy, arg);
     }
+    struct snapshot *now = hosts_take(hosts);
+    struct host_activity *seen = hosts_find_instance(now, TEXT("01instance"))->activity;
     printf("{\"busy\": %zu, \"sockets\": %u, \"requests\": %u, \"last\": %lld, \"wanted\": %u, "
            "\"rss\": %ld, \"files\": %d}\n",
-           proxy_busy(loop.proxy), atomic_load(&activity.sockets), atomic_load(&activity.requests),
-           (long long)atomic_load(&activity.last_ms), wanted, rss_kb(), open_files());
+           proxy_busy(loop.proxy), atomic_load(&seen->sockets), atomic_load(&seen->requests),
+           (long long)atomic_load(&seen->last_ms), wanted, rss_kb(), open_files());
     fflush(stdout);
+    snapshot_drop(now);
 }
 
 static void on_stdin(h2o_socket_t *sock, const char *err)
