@@ -1,1 +1,242 @@
 #include "core/blob.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/codec.h"
+#include "core/err.h"
+#include "core/file.h"
+#include "core/pool.h"
+
+#define DIR_MODE 0700
+#define FILE_MODE 0600
+
+struct blobs {
+    char *dir;
+};
+
+struct blob_writer {
+    struct blobs *blobs;
+    struct digest *digest;
+    char *temp;
+    int fd;
+    size_t max;
+    size_t bytes;
+};
+
+static int clear_temp(const char *dir, struct err *err)
+{
+    DIR *list = opendir(dir);
+    struct dirent *entry;
+    int rc = 0;
+
+    if (list == NULL)
+        return err_errno(err, "The folder %s cannot be read", dir);
+    while (rc == 0 && (entry = readdir(list)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        auto_free char *path = xprintf("%s/%s", dir, entry->d_name);
+        rc = file_unlink(path, err);
+    }
+    closedir(list);
+    return rc;
+}
+
+struct blobs *blobs_open(const char *dir, struct err *err)
+{
+    auto_free char *temp = xprintf("%s/tmp", dir);
+    auto_free char *named = xprintf("%s/sha512", dir);
+
+    if (file_mkdirs(temp, DIR_MODE, err) != 0 || file_mkdirs(named, DIR_MODE, err) != 0 ||
+        clear_temp(temp, err) != 0)
+        return NULL;
+    struct blobs *blobs = xmalloc(sizeof(*blobs));
+    blobs->dir = xstrdup(dir);
+    return blobs;
+}
+
+void blobs_close(struct blobs *blobs)
+{
+    if (blobs == NULL)
+        return;
+    free(blobs->dir);
+    free(blobs);
+}
+
+struct text blob_hex(struct pool *pool, const struct blob_id *id)
+{
+    return hex_encode(pool, id->sha512, sizeof(id->sha512));
+}
+
+bool blob_from_hex(struct text hex, struct blob_id *id)
+{
+    return hex_decode(hex, id->sha512, sizeof(id->sha512));
+}
+
+struct text blob_integrity(struct pool *pool, const struct blob_id *id)
+{
+    return text_printf(pool, "sha512-%s", b64_encode(pool, id->sha512, sizeof(id->sha512)).base);
+}
+
+/* The folder, of 256, that the blob lives in; its name in there is the rest of the digits. */
+static const char *folder_of(struct blobs *blobs, struct pool *pool, struct text hex)
+{
+    return pool_printf(pool, "%s/sha512/%.2s", blobs->dir, hex.base);
+}
+
+static const char *path_of(struct blobs *blobs, struct pool *pool, const struct blob_id *id)
+{
+    struct text hex = blob_hex(pool, id);
+
+    return pool_printf(pool, "%s/%s", folder_of(blobs, pool, hex), hex.base + 2);
+}
+
+struct blob_writer *blob_begin(struct blobs *blobs, size_t max_bytes, struct err *err)
+{
+    char name[27];
+    int fd;
+
+    random_id(name);
+    char *temp = xprintf("%s/tmp/%s", blobs->dir, name);
+    if (file_create(temp, FILE_MODE, &fd, err) != 0) {
+        free(temp);
+        return NULL;
+    }
+    struct blob_writer *w = xmalloc(sizeof(*w));
+    *w = (struct blob_writer){
+        .blobs = blobs,
+        .digest = digest_new(DIGEST_SHA512),
+        .temp = temp,
+        .fd = fd,
+        .max = max_bytes,
+    };
+    return w;
+}
+
+int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err)
+{
+    if (n > w->max - w->bytes)
+        return err_set(err, ERR_TOO_LARGE, "too_large", "The content is larger than %zu bytes.",
+                       w->max);
+    if (file_write_all(w->fd, p, n, err) != 0)
+        return -1;
+    digest_add(w->digest, p, n);
+    w->bytes += n;
+    return 0;
+}
+
+/* True if the blob is there with its length. Whoever put it there may not have synced the folder
+ * yet, so that is done here as well. */
+static int find_existing(const char *path, const char *folder, size_t bytes, bool *found,
+                         struct err *err)
+{
+    struct stat st;
+
+    *found = stat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == bytes;
+    return *found ? file_sync_dir(folder, err) : 0;
+}
+
+static int publish(struct blob_writer *w, const struct blob_id *id, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    const char *path = path_of(w->blobs, pool, id);
+    const char *folder = folder_of(w->blobs, pool, blob_hex(pool, id));
+    bool found;
+
+    if (find_existing(path, folder, w->bytes, &found, err) != 0)
+        return -1;
+    if (found)
+        return 0;
+    if (file_mkdirs(folder, DIR_MODE, err) != 0)
+        return -1;
+    return file_publish(w->fd, w->temp, path, err);
+}
+
+static void release(struct blob_writer *w)
+{
+    file_close(w->fd);
+    /* no longer there if it was published */
+    file_unlink(w->temp, NULL);
+    digest_free(w->digest);
+    free(w->temp);
+    free(w);
+}
+
+int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, struct err *err)
+{
+    struct blob_id made;
+    uint64_t written = w->bytes;
+
+    digest_end(w->digest, made.sha512);
+    w->digest = NULL;
+    int rc = publish(w, &made, err);
+    release(w);
+    if (rc != 0)
+        return -1;
+    *id = made;
+    if (bytes != NULL)
+        *bytes = written;
+    return 0;
+}
+
+void blob_abort(struct blob_writer *w)
+{
+    if (w != NULL)
+        release(w);
+}
+
+int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct blob_id known;
+    bool found;
+
+    sha512(content, known.sha512);
+    const char *folder = folder_of(blobs, pool, blob_hex(pool, &known));
+    if (find_existing(path_of(blobs, pool, &known), folder, content.len, &found, err) != 0)
+        return -1;
+    if (found) {
+        *id = known;
+        return 0;
+    }
+    struct blob_writer *w = blob_begin(blobs, content.len, err);
+    if (w == NULL)
+        return -1;
+    if (blob_write(w, content.base, content.len, err) != 0) {
+        blob_abort(w);
+        return -1;
+    }
+    return blob_commit(w, id, NULL, err);
+}
+
+int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
+              struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    const char *path = path_of(blobs, pool, id);
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+
+    if (opened < 0 && errno == ENOENT)
+        return err_set(err, ERR_NOT_FOUND, "not_found", "The content is not in the blob store.");
+    if (opened < 0)
+        return err_errno(err, "A blob cannot be opened");
+    if (fstat(opened, &st) != 0) {
+        err_errno(err, "A blob cannot be read");
+        file_close(opened);
+        return -1;
+    }
+    *fd = opened;
+    *bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+
+    return file_unlink(path_of(blobs, pool, id), err);
+}

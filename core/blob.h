@@ -1,6 +1,7 @@
 /*
- * The blob store: write-once files named by their sha512, data/blobs/sha512/ab/REST. A blob is there
- * whole or not at all. The name is what the content is, never what a client called it.
+ * The blob store: write-once files named by their sha512, data/blobs/sha512/ab/REST. A blob is
+ * there whole or not at all. The name is what the content is, never what a client called it.
+ * Thread-safe; a writer belongs to one thread at a time.
  */
 #pragma once
 
@@ -23,10 +24,10 @@ void blobs_close(struct blobs *blobs);
 struct blob_writer;
 struct blob_writer *blob_begin(struct blobs *blobs, size_t max_bytes, struct err *err);
 int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err); /* ERR_TOO_LARGE */
-/* Syncs and gives it its name; an existing blob of that name is kept and the copy dropped. w is gone
- * either way. */
+/* Syncs and gives it its name; an existing blob of that name is kept and the copy dropped. w is
+ * gone either way; bytes may be NULL. */
 int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, struct err *err);
-void blob_abort(struct blob_writer *w);
+void blob_abort(struct blob_writer *w); /* NULL is fine */
 int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err);
 
 /* An open descriptor (caller closes) and the size. ERR_NOT_FOUND. */

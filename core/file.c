@@ -38,14 +38,38 @@ void file_ops_set(const struct file_ops *replacement)
     ops = replacement != NULL ? replacement : &system_ops;
 }
 
-/* Closes without losing what went wrong before. */
-static void close_quietly(int fd)
+void file_close(int fd)
 {
     int saved = errno;
 
     if (fd >= 0)
         ops->close(fd);
     errno = saved;
+}
+
+int file_create(const char *path, mode_t mode, int *fd, struct err *err)
+{
+    int made =
+        ops->open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (made < 0)
+        return err_errno(err, "%s cannot be made", path);
+    /* not left to the umask */
+    if (fchmod(made, mode) != 0) {
+        err_errno(err, "%s cannot be made", path);
+        file_close(made);
+        ops->unlink(AT_FDCWD, path, 0);
+        return -1;
+    }
+    *fd = made;
+    return 0;
+}
+
+int file_unlink(const char *path, struct err *err)
+{
+    if (ops->unlink(AT_FDCWD, path, 0) == 0 || errno == ENOENT)
+        return 0;
+    return err_errno(err, "%s cannot be removed", path);
 }
 
 int file_join(struct pool *pool, const char *base, struct text name, const char **out,
@@ -149,7 +173,7 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err)
         rc = err_set(err, ERR_INVALID, "not_a_file", "%s is not a regular file.", path);
     else
         rc = read_all(fd, path, max, &content, err);
-    close_quietly(fd);
+    file_close(fd);
     if (rc != 0)
         return -1;
     buf_text(out, buf_view(&content));
@@ -176,6 +200,11 @@ int file_write_all(int fd, const void *p, size_t n, struct err *err)
     return 0;
 }
 
+int file_sync(int fd, const char *path, struct err *err)
+{
+    return ops->fsync(fd) == 0 ? 0 : err_errno(err, "%s cannot be synced", path);
+}
+
 int file_sync_dir(const char *path, struct err *err)
 {
     int fd = ops->open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -183,7 +212,7 @@ int file_sync_dir(const char *path, struct err *err)
     if (fd < 0)
         return err_errno(err, "The folder %s cannot be opened", path);
     int rc = ops->fsync(fd);
-    close_quietly(fd);
+    file_close(fd);
     return rc == 0 ? 0 : err_errno(err, "The folder %s cannot be synced", path);
 }
 
@@ -191,8 +220,8 @@ int file_publish(int fd, const char *temp, const char *path, struct err *err)
 {
     auto_free char *dir = parent(path);
 
-    if (ops->fsync(fd) != 0)
-        return err_errno(err, "%s cannot be synced", temp);
+    if (file_sync(fd, temp, err) != 0)
+        return -1;
     if (ops->rename(AT_FDCWD, temp, AT_FDCWD, path) != 0)
         return err_errno(err, "%s cannot be put in place", path);
     return file_sync_dir(dir, err);
@@ -201,22 +230,18 @@ int file_publish(int fd, const char *temp, const char *path, struct err *err)
 int file_replace(const char *path, struct text content, mode_t mode, struct err *err)
 {
     char id[27];
+    int fd;
 
     random_id(id);
     auto_free char *temp = xprintf("%s.%s.tmp", path, id);
-    int fd = ops->open(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return err_errno(err, "%s cannot be made", temp);
-    int rc = fchmod(fd, mode);
-    if (rc != 0)
-        err_errno(err, "%s cannot be made", temp);
-    if (rc == 0)
-        rc = file_write_all(fd, content.base, content.len, err);
+    if (file_create(temp, mode, &fd, err) != 0)
+        return -1;
+    int rc = file_write_all(fd, content.base, content.len, err);
     if (rc == 0)
         rc = file_publish(fd, temp, path, err);
-    close_quietly(fd);
+    file_close(fd);
     if (rc != 0)
-        ops->unlink(AT_FDCWD, temp, 0);
+        file_unlink(temp, NULL);
     return rc;
 }
 
@@ -257,7 +282,7 @@ static int each_entry(int top, int fd, entry_fn *fn)
     int n = 0;
 
     if (list == NULL) {
-        close_quietly(fd);
+        file_close(fd);
         return -1;
     }
     while (n >= 0 && (entry = readdir(list)) != NULL) {
@@ -303,7 +328,7 @@ int file_remove_tree(const char *path, struct err *err)
             return err_errno(err, "%s cannot be removed", path);
         top = open_dir(AT_FDCWD, path);
         n = top >= 0 ? each_entry(top, dup(top), remove_entry) : -1;
-        close_quietly(top);
+        file_close(top);
         if (n < 0)
             return err_errno(err, "%s cannot be removed", path);
     }

@@ -25,7 +25,8 @@ struct file_ops {
 /* NULL restores the system's calls. Not thread-safe: set before any thread. */
 void file_ops_set(const struct file_ops *ops);
 
-/* base + "/" + name; refuses "..", ".", empty parts, NUL and absolute names in name (ERR_INVALID). */
+/* base + "/" + name; refuses "..", ".", empty parts, NUL and absolute names in name (ERR_INVALID).
+ */
 int file_join(struct pool *pool, const char *base, struct text name, const char **out,
               struct err *err);
 int file_mkdirs(const char *path, mode_t mode, struct err *err);
@@ -33,8 +34,14 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err);
 int file_read(const char *path, size_t max, struct buf *out, struct err *err);
 /* Writes beside, fsyncs, renames over path, fsyncs the folder. */
 int file_replace(const char *path, struct text content, mode_t mode, struct err *err);
+/* Makes a file that must not exist yet, for writing. */
+int file_create(const char *path, mode_t mode, int *fd, struct err *err);
+void file_close(int fd); /* keeps errno; -1 is fine */
+/* Missing is success. */
+int file_unlink(const char *path, struct err *err);
 /* Writes all of it or fails. */
 int file_write_all(int fd, const void *p, size_t n, struct err *err);
+int file_sync(int fd, const char *path, struct err *err); /* path: for the sentence */
 /* Syncs fd, renames temp to path and syncs path's folder. Same file system. */
 int file_publish(int fd, const char *temp, const char *path, struct err *err);
 int file_sync_dir(const char *path, struct err *err);

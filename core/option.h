@@ -11,25 +11,37 @@ struct buf;
 struct err;
 struct pool;
 
-enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_INT, OPTION_BOOL, OPTION_DURATION_MS, OPTION_BYTES };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_PATH,
+    OPTION_INT,
+    OPTION_BOOL,
+    OPTION_DURATION_MS,
+    OPTION_BYTES
+};
 
 struct option {
-    const char *name; /* "idle-after": flag --idle-after, REDHOUSE_IDLE_AFTER, file key idle-after */
+    /* "idle-after": flag --idle-after, environment REDHOUSE_IDLE_AFTER, file key idle-after */
+    const char *name;
     enum option_type type;
-    int64_t min, max;         /* bounds of numbers; lengths of text */
-    const char *preset;       /* default, as text; NULL: must be given or stays absent */
-    const char *unit;         /* shown in docs; NULL if none */
-    const char *sentence;     /* for docs and --help */
-    size_t offset;            /* in the caller's struct: const char * for text and path, int64_t, bool */
+    int64_t min, max;     /* bounds of numbers, in ms or bytes where those are meant; lengths of
+                             text; both 0: none */
+    const char *preset;   /* default, as text; NULL: the caller's struct keeps what it has */
+    const char *unit;     /* shown in docs; NULL if none */
+    const char *sentence; /* for docs and --help */
+    size_t offset; /* in the caller's struct: const char * for text and path, int64_t, bool */
 };
 
 /* Fills *out from the presets, then file (may be NULL), environ, argv. argv holds only flags
- * ("--name value", "--name=value", "--flag"); the first argument that is not a flag ends it and its
- * index is stored in *rest. Texts live in the pool. */
+ * ("--name value", "--name=value", "--flag"), ended by NULL; the first argument that is not a flag
+ * ends it ("--" does too) and its index is stored in *rest. Texts live in the pool, which must
+ * outlive *out. ERR_INVALID "bad_option" or "unknown_option"; *out is touched only when all is
+ * well. Variables of the environment that no row names are not looked at, since other programs
+ * share the prefix. */
 int option_read(const struct option *table, size_t n, void *out, struct pool *pool,
                 const char *file, char **argv, int *rest, struct err *err);
 /* "key = value" lines, '#' comments: what option_read does with a file's content (fuzzed). */
 int option_parse_file(const struct option *table, size_t n, void *out, struct pool *pool,
                       struct text content, struct err *err);
-/* The table as markdown rows, for `redhouse options` and docs/config.md. */
+/* The table as a markdown table, for `redhouse options` and docs/config.md. */
 void option_describe(const struct option *table, size_t n, struct buf *out);

@@ -1,3 +1,6 @@
-foreach(name err pool text buf clock log json_read json_write codec digest file name)
+foreach(name err pool text buf clock log json_read json_write codec digest file name option blob
+    password)
   unit(core/${name} core)
 endforeach()
+unit(core/seal core OpenSSL::Crypto)
+unit(core/bundle core PkgConfig::ARCHIVE PkgConfig::ZLIB)

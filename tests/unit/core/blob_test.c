@@ -1,0 +1,226 @@
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/blob.h"
+#include "core/file.h"
+#include "core/pool.h"
+
+static struct pool *pool;
+static struct blobs *blobs;
+static char dir[64];
+
+static const char abc_hex[] = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                              "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+
+static int setup(void **state)
+{
+    struct err err;
+
+    pool = pool_new();
+    snprintf(dir, sizeof(dir), "/tmp/redhouse-blob-XXXXXX");
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    blobs = blobs_open(dir, &err);
+    return blobs == NULL;
+}
+
+static int teardown(void **state)
+{
+    struct err err;
+
+    file_ops_set(NULL);
+    blobs_close(blobs);
+    pool_free(pool);
+    return file_remove_tree(dir, &err);
+}
+
+static size_t temp_files(void)
+{
+    DIR *list = opendir(pool_printf(pool, "%s/tmp", dir));
+    size_t n = 0;
+
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;)
+        n += entry->d_name[0] != '.';
+    closedir(list);
+    return n;
+}
+
+static void assert_content(const struct blob_id *id, const char *wanted)
+{
+    char content[100];
+    uint64_t bytes = 0;
+    struct err err;
+    int fd = -1;
+
+    assert_works(blob_open(blobs, id, &fd, &bytes, &err), err);
+    assert_int_equal(bytes, strlen(wanted));
+    assert_int_equal(read(fd, content, sizeof(content)), bytes);
+    assert_memory_equal(content, wanted, bytes);
+    close(fd);
+}
+
+static void a_blob_is_named_by_its_content(void **state)
+{
+    struct blob_id id, again;
+    struct err err;
+
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_text(blob_hex(pool, &id), abc_hex);
+    assert_text(blob_integrity(pool, &id),
+                "sha512-3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86"
+                "A4qmslPpUyknw==");
+    assert_true(blob_from_hex(text_of(abc_hex), &again));
+    assert_memory_equal(&id, &again, sizeof(id));
+    assert_false(blob_from_hex(TEXT("abc"), &again));
+    assert_int_equal(access(pool_printf(pool, "%s/sha512/dd/%s", dir, abc_hex + 2), R_OK), 0);
+    assert_content(&id, "abc");
+    assert_int_equal(temp_files(), 0);
+}
+
+static void parts_make_the_same_blob_and_the_copy_goes(void **state)
+{
+    struct blob_id whole, parts;
+    uint64_t bytes;
+    struct err err;
+
+    assert_works(blob_put(blobs, TEXT("abc"), &whole, &err), err);
+    struct blob_writer *w = blob_begin(blobs, 3, &err);
+    assert_works(blob_write(w, "a", 1, &err), err);
+    assert_works(blob_write(w, "bc", 2, &err), err);
+    assert_int_equal(temp_files(), 1);
+    assert_works(blob_commit(w, &parts, &bytes, &err), err);
+    assert_int_equal(bytes, 3);
+    assert_memory_equal(&whole, &parts, sizeof(whole));
+    assert_int_equal(temp_files(), 0);
+    assert_works(blob_put(blobs, TEXT_NONE, &whole, &err), err);
+    assert_content(&whole, "");
+}
+
+static void more_than_allowed_is_refused(void **state)
+{
+    struct err err;
+    struct blob_writer *w = blob_begin(blobs, 3, &err);
+
+    assert_works(blob_write(w, "ab", 2, &err), err);
+    assert_fails(blob_write(w, "cd", 2, &err), err, ERR_TOO_LARGE, "too_large");
+    blob_abort(w);
+    blob_abort(NULL);
+    assert_int_equal(temp_files(), 0);
+}
+
+static void a_missing_blob_is_not_found_and_removing_it_is_fine(void **state)
+{
+    struct blob_id id;
+    uint64_t bytes;
+    struct err err;
+    int fd = -7;
+
+    assert_true(blob_from_hex(text_of(abc_hex), &id));
+    assert_fails(blob_open(blobs, &id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+    assert_int_equal(fd, -7);
+    assert_works(blob_remove(blobs, &id, &err), err);
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_works(blob_remove(blobs, &id, &err), err);
+    assert_int_equal(blob_open(blobs, &id, &fd, &bytes, &err), -1);
+}
+
+static void opening_the_store_sweeps_left_over_files(void **state)
+{
+    struct blob_id id;
+    struct err err;
+    struct blob_writer *w = blob_begin(blobs, 3, &err);
+
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_int_equal(temp_files(), 1);
+    struct blobs *again = blobs_open(dir, &err);
+    assert_non_null(again);
+    assert_int_equal(temp_files(), 0);
+    assert_content(&id, "abc");
+    blobs_close(again);
+    blob_abort(w);
+}
+
+static void a_damaged_blob_is_replaced_by_a_whole_one(void **state)
+{
+    struct blob_id id;
+    struct err err;
+
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_int_equal(truncate(pool_printf(pool, "%s/sha512/dd/%s", dir, abc_hex + 2), 1), 0);
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_content(&id, "abc");
+}
+
+static int failing_fsync(int fd)
+{
+    errno = EIO;
+    return -1;
+}
+
+static int plain_open(int at, const char *path, int flags, mode_t mode)
+{
+    return openat(at, path, flags, mode);
+}
+
+static void a_blob_that_cannot_be_synced_has_no_name(void **state)
+{
+    struct file_ops ops = {plain_open, write, failing_fsync, renameat, unlinkat, mkdirat, close};
+    struct blob_id id;
+    uint64_t bytes;
+    struct err err;
+    int fd;
+
+    file_ops_set(&ops);
+    assert_int_equal(blob_put(blobs, TEXT("abc"), &id, &err), -1);
+    file_ops_set(NULL);
+    assert_int_equal(temp_files(), 0);
+    assert_true(blob_from_hex(text_of(abc_hex), &id));
+    assert_fails(blob_open(blobs, &id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+}
+
+static void *put_same(void *arg)
+{
+    struct blob_id id;
+    struct err err;
+
+    for (int i = 0; i < 20; i++) {
+        char content[16];
+        int n = snprintf(content, sizeof(content), "blob %d", i);
+        if (blob_put(blobs, text_n(content, (size_t)n), &id, &err) != 0)
+            return arg;
+    }
+    return NULL;
+}
+
+static void threads_may_put_the_same_content(void **state)
+{
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, put_same, &threads);
+    for (int i = 0; i < 4; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    assert_int_equal(temp_files(), 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static const struct CMUnitTest tests[] = {
+    T(a_blob_is_named_by_its_content),
+    T(parts_make_the_same_blob_and_the_copy_goes),
+    T(more_than_allowed_is_refused),
+    T(a_missing_blob_is_not_found_and_removing_it_is_fine),
+    T(opening_the_store_sweeps_left_over_files),
+    T(a_damaged_blob_is_replaced_by_a_whole_one),
+    T(a_blob_that_cannot_be_synced_has_no_name),
+    T(threads_may_put_the_same_content),
+};
+UNIT_MAIN(tests)
