@@ -159,7 +159,7 @@ static int set_tags(struct work *w, struct db_conn *conn, struct err *err)
 
 static int commit(struct work *w, bool *new_scope, struct err *err)
 {
-    auto_tx struct db_tx tx;
+    auto_tx struct db_tx tx = {0};
     if (db_begin(&tx, w->registry->config.control, err) != 0)
         return -1;
     int stored = judge_stored(w, tx.conn, err);

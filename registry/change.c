@@ -1,0 +1,206 @@
+#include "registry/change.h"
+
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/err.h"
+#include "core/json.h"
+#include "core/pool.h"
+#include "http/account.h"
+#include "registry/area.h"
+#include "registry/package.h"
+#include "registry/pkgname.h"
+
+#define MAX_OWNERS 100
+#define MAX_MESSAGE 1000
+
+/* Opens the transaction and reads the package; checks ownership and, if given, the revision. */
+static int begin(const struct change *c, struct db_tx *tx, struct text rev, struct package *p,
+                 struct err *err)
+{
+    bool owner = true;
+    if (db_begin(tx, c->registry->config.control, err) != 0 ||
+        package_get(tx->conn, c->pool, c->name, p, err) != 0)
+        return -1;
+    if (c->tenant == NULL && !c->who->admin &&
+        package_is_owner(tx->conn, c->pool, c->name, text_of(c->who->user), &owner, err) != 0)
+        return -1;
+    if (!owner)
+        return err_set(err, ERR_FORBIDDEN, "not_owner",
+                       "Only the owners of \"%.*s\" may change it.", TEXT_ARG(c->name));
+    return package_check_rev(c->pool, p, rev, err);
+}
+
+static int end(const struct change *c, struct db_tx *tx, struct err *err)
+{
+    if (package_finish(tx->conn, c->pool, c->name, clock_wall_ms(), err) != 0 ||
+        db_commit(tx, err) != 0)
+        return -1;
+    registry_changed(c->registry, c->tenant, c->name);
+    return 0;
+}
+
+int change_set_tag(const struct change *c, struct text tag, struct text version, struct err *err)
+{
+    struct package p;
+    auto_tx struct db_tx tx = {0};
+    if (pkgname_check_tag(tag, err) != 0 || begin(c, &tx, TEXT_NONE, &p, err) != 0 ||
+        package_set_tag(tx.conn, c->pool, c->name, tag, version, err) != 0)
+        return -1;
+    return end(c, &tx, err);
+}
+
+int change_remove_tag(const struct change *c, struct text tag, struct err *err)
+{
+    struct package p;
+    auto_tx struct db_tx tx = {0};
+    if (begin(c, &tx, TEXT_NONE, &p, err) != 0 ||
+        package_remove_tag(tx.conn, c->name, tag, err) != 0)
+        return -1;
+    return end(c, &tx, err);
+}
+
+static int deprecate_one(const struct change *c, struct db_tx *tx, const struct json *version,
+                         struct err *err)
+{
+    const struct json *message = json_get(version, "deprecated");
+    struct text text = TEXT_NONE;
+    if (message != NULL && message->type == JSON_STRING)
+        text = message->text;
+    else if (message != NULL && message->type == JSON_BOOL && message->boolean)
+        text = TEXT("This version is deprecated.");
+    if (text.len > MAX_MESSAGE)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_message",
+                       "A deprecation message has at most %d characters.", MAX_MESSAGE);
+    return package_deprecate(tx->conn, c->name, version->key, text, err);
+}
+
+int change_deprecate(const struct change *c, const struct json *doc, struct err *err)
+{
+    struct package p;
+    struct text rev = TEXT_NONE;
+    int changed = 0;
+    auto_tx struct db_tx tx = {0};
+    if (json_want_text(doc, "_rev", &rev, err) != 0 || begin(c, &tx, rev, &p, err) != 0)
+        return -1;
+    json_each (version, json_get(doc, "versions")) {
+        int rows = deprecate_one(c, &tx, version, err);
+        if (rows < 0)
+            return -1;
+        changed += rows;
+    }
+    return changed > 0 ? end(c, &tx, err) : 0;
+}
+
+struct name {
+    struct text version;
+    struct name *next;
+};
+
+/* What is there and not in versions; *left counts the others. */
+static int find_missing(const struct change *c, struct db_tx *tx, const struct json *versions,
+                        struct name **missing, size_t *left, struct err *err)
+{
+    static const char sql[] = "SELECT version FROM package_version WHERE package = ?";
+    struct text version;
+    auto_rows struct db_rows q;
+    if (db_each (&q, tx->conn, err, sql, "s", c->name) != 0)
+        return -1;
+    *left = 0;
+    *missing = NULL;
+    while (db_next(&q, c->pool, "s", &version)) {
+        if (json_get_text(versions, version) != NULL) {
+            ++*left;
+            continue;
+        }
+        struct name *name = pool_alloc(c->pool, sizeof *name);
+        *name = (struct name){version, *missing};
+        *missing = name;
+    }
+    return q.failed ? -1 : 0;
+}
+
+static int remove_missing(const struct change *c, struct db_tx *tx, const struct json *versions,
+                          size_t *left, struct err *err)
+{
+    struct name *missing;
+    struct text by = text_of(c->who->name);
+    if (find_missing(c, tx, versions, &missing, left, err) != 0)
+        return -1;
+    for (; missing != NULL; missing = missing->next)
+        if (package_remove_version(tx->conn, c->pool, c->name, missing->version, by,
+                                   clock_wall_ms(), err) != 0)
+            return -1;
+    return 0;
+}
+
+int change_keep_versions(const struct change *c, const struct json *doc, struct text rev,
+                         struct err *err)
+{
+    struct package p;
+    struct text latest = TEXT_NONE, stored;
+    size_t left;
+    auto_tx struct db_tx tx = {0};
+    if (json_want_text(json_get(doc, "dist-tags"), "latest", &latest, err) != 0 ||
+        begin(c, &tx, rev, &p, err) != 0 ||
+        remove_missing(c, &tx, json_get(doc, "versions"), &left, err) != 0)
+        return -1;
+    bool has_latest =
+        package_get_tag(tx.conn, c->pool, c->name, TEXT("latest"), &stored, NULL) == 0;
+    if (left > 0 && !has_latest && latest.len > 0)
+        package_set_tag(tx.conn, c->pool, c->name, TEXT("latest"), latest, NULL);
+    return end(c, &tx, err);
+}
+
+int change_remove(const struct change *c, struct text rev, struct err *err)
+{
+    struct package p;
+    size_t left;
+    auto_tx struct db_tx tx = {0};
+    if (begin(c, &tx, rev, &p, err) != 0 || remove_missing(c, &tx, NULL, &left, err) != 0)
+        return -1;
+    return end(c, &tx, err);
+}
+
+int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err)
+{
+    struct package p;
+    const struct json *list = json_get(doc, "maintainers");
+    auto_tx struct db_tx tx = {0};
+    if (list == NULL || list->type != JSON_ARRAY || list->count == 0 || list->count > MAX_OWNERS)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_owners", "A package has 1 to %d owners.",
+                       MAX_OWNERS);
+    /* yarn 1 asks for the abbreviated form, which has no revision, and sends what it did not find.
+     */
+    if (text_is(rev, "undefined"))
+        rev = TEXT_NONE;
+    if (begin(c, &tx, rev, &p, err) != 0 || package_clear_owners(tx.conn, c->name, err) != 0)
+        return -1;
+    json_each (owner, list) {
+        struct text name = TEXT_NONE;
+        if (json_need_text(owner, "name", &name, err) != 0)
+            return -1;
+        const char *id = account_user_by_name(c->accounts, name);
+        if (id == NULL)
+            return err_set(err, ERR_UNPROCESSABLE, "unknown_user", "There is no user \"%.*s\".",
+                           TEXT_ARG(text_sub(name, 0, 64)));
+        if (package_add_owner(tx.conn, c->name, text_of(id), name, err) != 0)
+            return -1;
+    }
+    return end(c, &tx, err);
+}
+
+int change_check_detached(const struct change *c, struct text version, struct err *err)
+{
+    struct package_stored stored;
+    bool removed = false;
+    auto_read struct db_read r = db_read(c->registry->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    if (package_get_stored(r.conn, c->pool, c->name, version, &stored, NULL) == 0)
+        return err_set(err, ERR_CONFLICT, "version_in_use",
+                       "Version %.*s still names this tarball. Unpublish the version instead.",
+                       TEXT_ARG(text_sub(version, 0, 64)));
+    if (package_was_removed(r.conn, c->pool, c->name, version, &removed, err) != 0)
+        return -1;
+    return removed ? 0 : err_set(err, ERR_NOT_FOUND, "file_not_found", "There is no such tarball.");
+}

@@ -1,0 +1,41 @@
+/*
+ * What may be done to versions that are there: tags, deprecation, removal, owners. Each is one
+ * transaction that does the whole of it, so that npm's three unguarded steps of an unpublish cannot
+ * stop half-way. Rights towards the name were judged before (origin.h); ownership in the platform's
+ * scope is judged here.
+ */
+#pragma once
+
+#include "core/text.h"
+
+struct err;
+struct identity;
+struct json;
+struct pool;
+struct registry;
+struct snapshot;
+
+struct change {
+    struct registry *registry;
+    struct pool *pool;
+    const struct identity *who;
+    struct snapshot *accounts;
+    const char *tenant; /* id; NULL: the platform's scope */
+    struct text name;
+};
+
+int change_set_tag(const struct change *c, struct text tag, struct text version, struct err *err);
+int change_remove_tag(const struct change *c, struct text tag, struct err *err);
+/* doc is the packument as the client saw it. Only `deprecated` of versions that exist is taken;
+ * what is missing in it stays. Its _rev, if any, must be current. */
+int change_deprecate(const struct change *c, const struct json *doc, struct err *err);
+/* The versions that doc no longer has are removed; latest becomes what doc says, or the highest
+ * left. A doc with none left removes the package. */
+int change_keep_versions(const struct change *c, const struct json *doc, struct text rev,
+                         struct err *err);
+int change_remove(const struct change *c, struct text rev, struct err *err);
+/* doc.maintainers[].name: users who are there; at least one. */
+int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err);
+/* The second half of npm's unpublish: 0 when the version of that tarball is gone already.
+ * ERR_CONFLICT "version_in_use" while it is there, ERR_NOT_FOUND when it never was. */
+int change_check_detached(const struct change *c, struct text version, struct err *err);
