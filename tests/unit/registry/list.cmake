@@ -1,3 +1,3 @@
-foreach(name semver pkgname nodetypes jsonscan)
+foreach(name semver pkgname nodetypes jsonscan manifest document uplink_body)
   unit(registry/${name} registry)
 endforeach()
