@@ -1,7 +1,8 @@
 /*
  * Users, tenants as names, members, sessions and tokens: the rows (control database) and the
- * immutable snapshot that loops judge every request by. Changing functions run on a worker and return
- * once the change is on disk and the snapshot replaced. Not for: what an area does with a tenant.
+ * immutable snapshot that loops judge every request by. Changing functions run on a worker and
+ * return once the change is on disk and the snapshot replaced. Not for: what an area does with a
+ * tenant.
  */
 #pragma once
 
@@ -29,8 +30,8 @@ struct account_member {
 enum identity_kind { IDENTITY_ANONYMOUS, IDENTITY_SESSION, IDENTITY_TOKEN, IDENTITY_INSTANCE };
 struct identity {
     enum identity_kind kind;
-    const char *user;       /* user id; NULL for anonymous and instance */
-    const char *name;       /* user name, or the instance id */
+    const char *user; /* user id; NULL for anonymous and instance */
+    const char *name; /* user name, or the instance id */
     bool admin;
     bool must_change;       /* password: nothing but the change is allowed */
     uint32_t narrowed;      /* scopes a token leaves; SCOPE_ALL for sessions */
@@ -39,7 +40,7 @@ struct identity {
     size_t n_members;
     /* instance tokens */
     const char *instance;
-    const char *tenant;     /* id */
+    const char *tenant; /* id */
     int64_t generation;
 };
 /* The scopes of who in a tenant (id); SCOPE_PLATFORM only for admins. */
@@ -69,28 +70,36 @@ struct account_user {
     struct text name, password, email;
     bool admin, must_change;
 };
-int account_user_create(struct account *account, const struct account_user *user, char id[ACCOUNT_ID],
-                        struct err *err); /* ERR_CONFLICT "user_exists" */
+int account_user_create(struct account *account, const struct account_user *user,
+                        char id[ACCOUNT_ID], struct err *err); /* ERR_CONFLICT "user_exists" */
+/* email absent and admin < 0 leave what is. */
+int account_user_change(struct account *account, struct text name, struct text email, int admin,
+                        struct err *err);
 int account_user_remove(struct account *account, struct text name, struct err *err);
 int account_password_set(struct account *account, const char *user, struct text password,
                          bool must_change, struct err *err);
-/* Password lane. On success *user is the id. ERR_UNAUTHORIZED "bad_credentials"; too many failures for
- * the name or the address: ERR_TOO_MANY "login_limited". */
-int account_login(struct account *account, struct pool *pool, struct text name, struct text password,
-                  struct text address, const char **user, struct err *err);
+/* Password lane. On success *user is the id. ERR_UNAUTHORIZED "bad_credentials"; too many failures
+ * for the name or the address: ERR_TOO_MANY "login_limited". */
+int account_login(struct account *account, struct pool *pool, struct text name,
+                  struct text password, struct text address, const char **user, struct err *err);
 
 /* Tenants and members. */
 int account_tenant_create(struct account *account, struct text slug, struct text name,
-                          char id[ACCOUNT_ID], struct err *err); /* "slug_taken", "bad_slug", "slug_reserved" */
-int account_tenant_rename(struct account *account, const char *tenant, struct text name, struct err *err);
+                          char id[ACCOUNT_ID],
+                          struct err *err); /* "slug_taken", "bad_slug", "slug_reserved" */
+int account_tenant_rename(struct account *account, const char *tenant, struct text name,
+                          struct err *err);
 int account_tenant_remove(struct account *account, const char *tenant, struct err *err);
-int account_member_set(struct account *account, const char *tenant, const char *user, enum role role,
+int account_member_set(struct account *account, const char *tenant, const char *user,
+                       enum role role,
                        struct err *err); /* ROLE_NONE removes; ends that person's streams there */
 
 /* Sessions: a row per host (platform or instance); a child session ends with its parent. */
 int account_session_create(struct account *account, struct pool *pool, const char *user,
                            struct text host, const char *parent, struct text *cookie_value,
                            struct err *err);
+/* The session that this one came from by a ticket; NULL if it is one of the portal's own. */
+const char *account_session_parent(struct account *account, struct pool *pool, const char *session);
 int account_session_end(struct account *account, const char *session, struct err *err);
 /* One-time tickets, 30 s, memory only: carry a session to another host. */
 struct text account_ticket_make(struct account *account, struct pool *pool, const char *session,
@@ -100,23 +109,25 @@ bool account_ticket_take(struct account *account, struct pool *pool, struct text
 
 /* Tokens: "PREFIX_<30 base62><6 checksum>", sha256 at rest, shown once. */
 struct account_token {
-    const char *user;         /* owner; NULL for an instance */
+    const char *user; /* owner; NULL for an instance */
     struct text label;
-    uint32_t scopes;          /* what it leaves */
-    int64_t expires_ms;       /* wall; 0 never */
+    uint32_t scopes;               /* what it leaves */
+    int64_t expires_ms;            /* wall; 0 never */
     const char *instance, *tenant; /* instance tokens */
     int64_t generation;
 };
 int account_token_create(struct account *account, struct pool *pool,
                          const struct account_token *spec, struct text *token, char id[ACCOUNT_ID],
                          struct err *err);
-int account_token_remove(struct account *account, const char *user, struct text id, struct err *err);
+int account_token_remove(struct account *account, const char *user, struct text id,
+                         struct err *err);
 /* The row of a raw token value, for npm logout. */
 int account_token_remove_value(struct account *account, struct text token, struct err *err);
 /* Drops an instance's tokens of generations below `generation`. */
-int account_instance_tokens_retire(struct account *account, const char *instance, int64_t generation,
-                                   struct err *err);
-int account_tokens_json(struct account *account, const char *user, struct json_writer *w, struct err *err);
+int account_instance_tokens_retire(struct account *account, const char *instance,
+                                   int64_t generation, struct err *err);
+int account_tokens_json(struct account *account, const char *user, struct json_writer *w,
+                        struct err *err);
 
 /* Called (any thread) when sessions, tokens or roles end, so that http can close that person's open
  * WebSockets and streams. user NULL: look at everybody. */

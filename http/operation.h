@@ -1,7 +1,7 @@
 /*
  * A long-running action with progress, as the API and the UI see it: a row in the control database,
- * events while it runs, an answer of 202 with its address. After a crash, what was running is failed with
- * a sentence unless its owner takes it up again.
+ * events while it runs, an answer of 202 with its address. After a crash, what was running is
+ * failed with a sentence unless its owner takes it up again.
  */
 #pragma once
 
@@ -23,9 +23,11 @@ struct operation_spec {
     struct text subject; /* "demo", "node-red@5" */
     const char *user;    /* who asked; NULL: the system */
 };
-int operation_begin(struct operations *operations, const struct operation_spec *spec, char id[27], struct err *err);
+int operation_begin(struct operations *operations, const struct operation_spec *spec, char id[27],
+                    struct err *err);
 /* step: one sentence of what is happening; percent 0..100 or -1 unknown. Worker. */
-void operation_progress(struct operations *operations, const char *id, int percent, struct text step);
+void operation_progress(struct operations *operations, const char *id, int percent,
+                        struct text step);
 /* problem NULL: done. Worker. */
 void operation_end(struct operations *operations, const char *id, const struct err *problem);
 /* Answers 202 {"operation": {...}} with Location. */

@@ -12,14 +12,14 @@ enum scope {
     SCOPE_TENANT_ADMIN = 1u << 1,     /* members, name, quotas; remove the tenant */
     SCOPE_INSTANCE_CONTROL = 1u << 2, /* create, start, stop, restart, remove */
     SCOPE_INSTANCE_LOGS = 1u << 3,
-    SCOPE_EDITOR_READ = 1u << 4,      /* open the editor, change nothing */
-    SCOPE_EDITOR_WRITE = 1u << 5,     /* deploy, install: code in the instance */
-    SCOPE_APP_USE = 1u << 6,          /* pages of flows that ask for platform login */
+    SCOPE_EDITOR_READ = 1u << 4,  /* open the editor, change nothing */
+    SCOPE_EDITOR_WRITE = 1u << 5, /* deploy, install: code in the instance */
+    SCOPE_APP_USE = 1u << 6,      /* pages of flows that ask for platform login */
     SCOPE_PACKAGE_READ = 1u << 7,
     SCOPE_PACKAGE_PUBLISH = 1u << 8,
     SCOPE_SOURCE_WRITE = 1u << 9,
     SCOPE_THEME_WRITE = 1u << 10,
-    SCOPE_PLATFORM = 1u << 11,        /* everything outside a tenant: users, tenants, stacks, claims */
+    SCOPE_PLATFORM = 1u << 11, /* everything outside a tenant: users, tenants, stacks, claims */
 };
 #define SCOPE_ALL 0xfffu
 /* What a read-only token keeps. */
@@ -31,3 +31,6 @@ enum role { ROLE_NONE, ROLE_DASHBOARD, ROLE_VIEWER, ROLE_DEVELOPER, ROLE_OWNER }
 const char *role_name(enum role role);
 bool role_parse(struct text name, enum role *role);
 uint32_t role_scopes(enum role role);
+/* "tenant:read" of bit 0 and so on; NULL past the last. */
+const char *scope_name(unsigned bit);
+bool scope_parse(struct text name, uint32_t *scope);

@@ -4,3 +4,5 @@ endforeach()
 foreach(name hosts route)
   unit(http/${name} http core)
 endforeach()
+
+unit(http/account http core)

@@ -1,0 +1,234 @@
+/* Changes of users, tenants and members. Each is on disk and in the snapshot when it returns. */
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/name.h"
+#include "core/password.h"
+#include "http/account_part.h"
+#include "http/reserved.h"
+
+#include <string.h>
+
+int account_user_create(struct account *account, const struct account_user *user,
+                        char id[ACCOUNT_ID], struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO user (id, name, email, password, admin, must_change, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)";
+    auto_pool struct pool *pool = pool_new();
+    struct text hash;
+
+    if (name_check_user(user->name, err) != 0 ||
+        password_hash(pool, user->password, &hash, err) != 0)
+        return -1;
+    if (user->email.len > 254 || !text_is_printable(user->email))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_email", "The e-mail address cannot be used.");
+    random_id(id);
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    if (db_do(tx.conn, err, sql, "zsssiii", id, user->name,
+              user->email.len > 0 ? user->email : TEXT_NONE, hash, (int64_t)user->admin,
+              (int64_t)user->must_change, clock_wall_ms()) < 0) {
+        if (err->kind == ERR_CONFLICT)
+            err_set(err, ERR_CONFLICT, "user_exists", "There is a user \"%.*s\" already.",
+                    TEXT_ARG(user->name));
+        return -1;
+    }
+    if (db_commit(&tx, err) != 0)
+        return -1;
+    return account_reload_people(account, err);
+}
+
+static bool is_users(void *arg, const struct account_key *key)
+{
+    return strcmp(key->user, arg) == 0;
+}
+
+int account_user_remove(struct account *account, struct text name, struct err *err)
+{
+    static const char find[] = "SELECT id, admin FROM user WHERE name = ?";
+    static const char admins[] = "SELECT count(*) FROM user WHERE admin = 1";
+    static const char sql[] = "DELETE FROM user WHERE name = ?";
+    auto_pool struct pool *pool = pool_new();
+    auto_tx struct db_tx tx = {0};
+    struct text id;
+    int64_t admin = 0, n = 0;
+
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    if (db_get(tx.conn, pool, err, find, "s", "si", name, &id, &admin) != 0)
+        return err->kind == ERR_NOT_FOUND
+                   ? err_set(err, ERR_NOT_FOUND, "user_not_found", "There is no such user.")
+                   : -1;
+    if (db_get(tx.conn, pool, err, admins, "", "i", &n) != 0)
+        return -1;
+    if (admin != 0 && n == 1)
+        return err_set(err, ERR_CONFLICT, "last_admin", "The last admin cannot be removed.");
+    if (db_do(tx.conn, err, sql, "s", name) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    char *user = text_c(pool, id);
+    account_sweep_keys(account, ACCOUNT_TOKENS, is_users, user);
+    account_sweep_keys(account, ACCOUNT_SESSIONS, is_users, user);
+    int rc = account_reload_people(account, err);
+    account_tell_ended(account, user);
+    return rc;
+}
+
+int account_password_set(struct account *account, const char *user, struct text password,
+                         bool must_change, struct err *err)
+{
+    static const char sql[] = "UPDATE user SET password = ?, must_change = ? WHERE id = ?";
+    auto_pool struct pool *pool = pool_new();
+    auto_tx struct db_tx tx = {0};
+    struct text hash;
+
+    if (password_hash(pool, password, &hash, err) != 0 || db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, sql, "siz", hash, (int64_t)must_change, user) < 0 ||
+        db_commit(&tx, err) != 0)
+        return -1;
+    return account_reload_people(account, err);
+}
+
+int account_user_change(struct account *account, struct text name, struct text email, int admin,
+                        struct err *err)
+{
+    static const char sql[] = "UPDATE user SET email = coalesce(?, email),"
+                              " admin = CASE WHEN ? < 0 THEN admin ELSE ? END WHERE name = ?";
+    static const char admins[] = "SELECT count(*) FROM user WHERE admin = 1";
+    auto_pool struct pool *pool = pool_new();
+    auto_tx struct db_tx tx = {0};
+    int64_t n = 0;
+
+    if (email.len > 254 || !text_is_printable(email))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_email", "The e-mail address cannot be used.");
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    int changed = db_do(tx.conn, err, sql, "siis", email, (int64_t)admin, (int64_t)admin, name);
+    if (changed < 0)
+        return -1;
+    if (changed == 0)
+        return err_set(err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
+    if (db_get(tx.conn, pool, err, admins, "", "i", &n) != 0)
+        return -1;
+    if (n == 0)
+        return err_set(err, ERR_CONFLICT, "last_admin", "The last admin must stay one.");
+    if (db_commit(&tx, err) != 0)
+        return -1;
+    int rc = account_reload_people(account, err);
+    account_tell_ended(account, NULL);
+    return rc;
+}
+
+int account_login(struct account *account, struct pool *pool, struct text name,
+                  struct text password, struct text address, const char **user, struct err *err)
+{
+    static const char sql[] = "SELECT id, password FROM user WHERE name = ?";
+    static const char note[] = "UPDATE user SET last_login_at = ? WHERE id = ?";
+    struct text id = TEXT_NONE, hash = TEXT_NONE;
+    struct text by_name = text_printf(pool, "n:%.*s", TEXT_ARG(text_sub(name, 0, 64)));
+    struct text by_address = text_printf(pool, "a:%.*s", TEXT_ARG(text_sub(address, 0, 64)));
+
+    if (!account_limit_allows(account->limits, by_name) ||
+        !account_limit_allows(account->limits, by_address))
+        return err_set(err, ERR_TOO_MANY, "login_limited",
+                       "Too many failed logins; try again in some minutes.");
+    {
+        auto_read struct db_read r = db_read(account->db, err);
+        if (r.conn == NULL || (db_get(r.conn, pool, err, sql, "s", "ss", name, &id, &hash) != 0 &&
+                               err->kind != ERR_NOT_FOUND))
+            return -1;
+    }
+    if (!password_check(hash, password)) {
+        account_limit_failed(account->limits, by_name);
+        account_limit_failed(account->limits, by_address);
+        return err_set(err, ERR_UNAUTHORIZED, "bad_credentials",
+                       "The user name or the password is wrong.");
+    }
+    account_limit_forget(account->limits, by_name);
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, note, "is", clock_wall_ms(), id) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    *user = text_c(pool, id);
+    return 0;
+}
+
+/* Tenants. */
+
+static int check_title(struct text name, struct err *err)
+{
+    if (name.len == 0 || name.len > 100 || !text_is_printable(name) || !text_is_utf8(name))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_name",
+                       "The name must be printable text of at most 100 bytes.");
+    return 0;
+}
+
+int account_tenant_create(struct account *account, struct text slug, struct text name,
+                          char id[ACCOUNT_ID], struct err *err)
+{
+    static const char sql[] = "INSERT INTO tenant (id, slug, name, created_at) VALUES (?, ?, ?, ?)";
+    auto_tx struct db_tx tx = {0};
+
+    if (name_check_slug(slug, "The tenant's slug", "bad_slug", err) != 0 ||
+        check_title(name, err) != 0)
+        return -1;
+    if (reserved_slug(slug))
+        return err_set(err, ERR_CONFLICT, "slug_reserved",
+                       "The slug \"%.*s\" is reserved; choose another.", TEXT_ARG(slug));
+    random_id(id);
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    if (db_do(tx.conn, err, sql, "zssi", id, slug, name, clock_wall_ms()) < 0) {
+        if (err->kind == ERR_CONFLICT)
+            err_set(err, ERR_CONFLICT, "slug_taken", "There is a tenant \"%.*s\" already.",
+                    TEXT_ARG(slug));
+        return -1;
+    }
+    if (db_commit(&tx, err) != 0)
+        return -1;
+    return account_reload_people(account, err);
+}
+
+int account_tenant_rename(struct account *account, const char *tenant, struct text name,
+                          struct err *err)
+{
+    static const char sql[] = "UPDATE tenant SET name = ? WHERE id = ?";
+    auto_tx struct db_tx tx = {0};
+
+    if (check_title(name, err) != 0 || db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, sql, "sz", name, tenant) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    return account_reload_people(account, err);
+}
+
+int account_tenant_remove(struct account *account, const char *tenant, struct err *err)
+{
+    static const char sql[] = "DELETE FROM tenant WHERE id = ?";
+    auto_tx struct db_tx tx = {0};
+
+    if (db_begin(&tx, account->db, err) != 0 || db_do(tx.conn, err, sql, "z", tenant) < 0 ||
+        db_commit(&tx, err) != 0)
+        return -1;
+    int rc = account_reload_people(account, err);
+    account_tell_ended(account, NULL);
+    return rc;
+}
+
+int account_member_set(struct account *account, const char *tenant, const char *user,
+                       enum role role, struct err *err)
+{
+    static const char drop[] = "DELETE FROM member WHERE tenant = ? AND user = ?";
+    static const char put[] = "INSERT INTO member (tenant, user, role, since) VALUES (?, ?, ?, ?)"
+                              " ON CONFLICT (tenant, user) DO UPDATE SET role = excluded.role";
+    auto_tx struct db_tx tx = {0};
+
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    int rc = role == ROLE_NONE
+                 ? db_do(tx.conn, err, drop, "zz", tenant, user)
+                 : db_do(tx.conn, err, put, "zzzi", tenant, user, role_name(role), clock_wall_ms());
+    if (rc < 0 || db_commit(&tx, err) != 0 || account_reload_people(account, err) != 0)
+        return -1;
+    account_tell_ended(account, user);
+    return 0;
+}

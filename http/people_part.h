@@ -1,0 +1,16 @@
+/* What the files of the people's routes share. Inside http/ only. */
+#pragma once
+
+#include "http/call.h"
+#include "http/people.h"
+#include "http/route.h"
+
+struct people {
+    struct people_config config;
+};
+
+int login_routes(struct people *people, struct router *router, struct err *err);
+int tenant_routes(struct people *people, struct router *router, struct err *err);
+int token_routes(struct people *people, struct router *router, struct err *err);
+/* "scopes": [names] of a mask. */
+void people_put_scopes(struct json_writer *w, uint32_t scopes);

@@ -1,0 +1,226 @@
+/* Tokens: made, listed, removed; last-used times. */
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/json.h"
+#include "http/account_part.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKENS_OF_USER 500
+
+static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/* PREFIX_, 30 random characters, 6 of checksum (so that scanners recognise one without asking). */
+static struct text make_value(struct account *account, struct pool *pool)
+{
+    unsigned char bytes[30], hash[SHA256_BYTES];
+    char body[31], check[7];
+
+    random_bytes(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        body[i] = alphabet[bytes[i] % 62];
+    body[30] = '\0';
+    sha256(text_n(body, 30), hash);
+    for (size_t i = 0; i < 6; i++)
+        check[i] = alphabet[hash[i] % 62];
+    check[6] = '\0';
+    return text_printf(pool, "%s_%s%s", account->prefix, body, check);
+}
+
+int account_load_tokens(struct account *account, struct account_snapshot *into, struct err *err)
+{
+    static const char sql[] =
+        "SELECT id, hash, coalesce(user, ''), coalesce(instance, ''), coalesce(tenant, ''),"
+        " scopes, expires_at, generation FROM token";
+    auto_pool struct pool *pool = pool_new();
+    auto_read struct db_read r = db_read(account->db, err);
+    auto_rows struct db_rows q = {0};
+    struct text id, hash, user, instance, tenant;
+    struct account_key *keys = NULL;
+    size_t n = 0, room = 0;
+    int64_t scopes, expires, generation;
+
+    if (r.conn == NULL || db_each (&q, r.conn, err, sql, "") != 0)
+        return -1;
+    while (db_next(&q, pool, "sbsssiii", &id, &hash, &user, &instance, &tenant, &scopes, &expires,
+                   &generation)) {
+        if (n == room)
+            keys = xrealloc(keys, (room = room * 2 + 64) * sizeof(*keys));
+        struct account_key *key = &keys[n++];
+        *key = (struct account_key){
+            .expires_ms = expires, .scopes = (uint32_t)scopes, .generation = generation};
+        memcpy(key->hash, hash.base, hash.len < SHA256_BYTES ? hash.len : SHA256_BYTES);
+        snprintf(key->id, sizeof(key->id), "%.*s", TEXT_ARG(id));
+        snprintf(key->user, sizeof(key->user), "%.*s", TEXT_ARG(user));
+        snprintf(key->instance, sizeof(key->instance), "%.*s", TEXT_ARG(instance));
+        snprintf(key->tenant, sizeof(key->tenant), "%.*s", TEXT_ARG(tenant));
+    }
+    for (int i = 0; i < ACCOUNT_SHARDS; i++)
+        snapshot_drop(&into->tokens[i]->base);
+    account_fill(into->tokens, keys, n);
+    free(keys);
+    return q.failed ? -1 : 0;
+}
+
+int account_token_create(struct account *account, struct pool *pool,
+                         const struct account_token *spec, struct text *token, char id[ACCOUNT_ID],
+                         struct err *err)
+{
+    static const char count[] = "SELECT count(*) FROM token WHERE user = ?";
+    static const char sql[] = "INSERT INTO token (id, hash, hint, user, label, scopes, created_at, "
+                              "expires_at, instance, tenant,"
+                              " generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    struct text value = make_value(account, pool);
+    struct account_key key = {
+        .expires_ms = spec->expires_ms, .scopes = spec->scopes, .generation = spec->generation};
+    auto_tx struct db_tx tx = {0};
+    int64_t n = 0;
+
+    if (spec->label.len == 0 || spec->label.len > 100 || !text_is_printable(spec->label) ||
+        !text_is_utf8(spec->label))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_name",
+                       "A token needs a name of at most 100 printable bytes.");
+    sha256(value, key.hash);
+    random_id(key.id);
+    snprintf(key.user, sizeof(key.user), "%s", spec->user != NULL ? spec->user : "");
+    snprintf(key.instance, sizeof(key.instance), "%s",
+             spec->instance != NULL ? spec->instance : "");
+    snprintf(key.tenant, sizeof(key.tenant), "%s", spec->tenant != NULL ? spec->tenant : "");
+    if (db_begin(&tx, account->db, err) != 0 ||
+        (spec->user != NULL && db_get(tx.conn, pool, err, count, "z", "i", spec->user, &n) != 0))
+        return -1;
+    if (n >= TOKENS_OF_USER)
+        return err_set(err, ERR_TOO_MANY, "too_many_tokens",
+                       "You have %d tokens; remove some first.", TOKENS_OF_USER);
+    if (db_do(tx.conn, err, sql, "zbszsiiizzi", key.id, text_n(key.hash, sizeof(key.hash)),
+              text_sub(value, 0, 8), spec->user, spec->label, (int64_t)spec->scopes,
+              clock_wall_ms(), spec->expires_ms, spec->instance, spec->tenant,
+              spec->generation) < 0 ||
+        db_commit(&tx, err) != 0)
+        return -1;
+    account_put_key(account, ACCOUNT_TOKENS, &key, false);
+    memcpy(id, key.id, ACCOUNT_ID);
+    *token = value;
+    return 0;
+}
+
+static int remove_by(struct account *account, const char *sql, struct text key, const char *user,
+                     struct err *err)
+{
+    static const char drop[] = "DELETE FROM token WHERE id = ?";
+    auto_pool struct pool *pool = pool_new();
+    auto_tx struct db_tx tx = {0};
+    struct account_key gone = {0};
+    struct text id, hash, owner;
+
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    if (db_get(tx.conn, pool, err, sql, "b", "sbs", key, &id, &hash, &owner) != 0 ||
+        (user != NULL && !text_is(owner, user)))
+        return err_set(err, ERR_NOT_FOUND, "token_not_found", "There is no such token.");
+    memcpy(gone.hash, hash.base, SHA256_BYTES);
+    if (db_do(tx.conn, err, drop, "s", id) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    account_put_key(account, ACCOUNT_TOKENS, &gone, true);
+    account_tell_ended(account, text_c(pool, owner));
+    return 0;
+}
+
+int account_token_remove(struct account *account, const char *user, struct text id, struct err *err)
+{
+    static const char sql[] =
+        "SELECT id, hash, coalesce(user, '') FROM token WHERE id = CAST(? AS TEXT)";
+
+    return remove_by(account, sql, id, user, err);
+}
+
+int account_token_remove_value(struct account *account, struct text token, struct err *err)
+{
+    static const char sql[] = "SELECT id, hash, coalesce(user, '') FROM token WHERE hash = ?";
+    unsigned char hash[SHA256_BYTES];
+
+    sha256(token, hash);
+    return remove_by(account, sql, text_n(hash, sizeof(hash)), NULL, err);
+}
+
+struct retired {
+    const char *instance;
+    int64_t generation;
+};
+
+static bool is_retired(void *arg, const struct account_key *key)
+{
+    const struct retired *retired = arg;
+
+    return strcmp(key->instance, retired->instance) == 0 && key->generation < retired->generation;
+}
+
+int account_instance_tokens_retire(struct account *account, const char *instance,
+                                   int64_t generation, struct err *err)
+{
+    static const char sql[] = "DELETE FROM token WHERE instance = ? AND generation < ?";
+    struct retired retired = {instance, generation};
+    auto_tx struct db_tx tx = {0};
+
+    if (db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, sql, "zi", instance, generation) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    account_sweep_keys(account, ACCOUNT_TOKENS, is_retired, &retired);
+    return 0;
+}
+
+int account_tokens_json(struct account *account, const char *user, struct json_writer *w,
+                        struct err *err)
+{
+    static const char sql[] = "SELECT id, label AS name, hint, scopes, created_at AS "
+                              "\"created_at@\", expires_at AS \"expires_at@\","
+                              " used_at AS \"last_used_at@\", used_from AS last_used_from FROM "
+                              "token WHERE user = ? ORDER BY id";
+    auto_read struct db_read r = db_read(account->db, err);
+
+    return r.conn == NULL ? -1 : db_json(w, r.conn, err, sql, "z", user);
+}
+
+void account_touch(struct account *account, const struct identity *who, struct text address)
+{
+    if (who->kind != IDENTITY_TOKEN || who->credential == NULL)
+        return;
+    pthread_mutex_lock(&account->touching);
+    size_t i = 0;
+    while (i < account->n_touched && strcmp(account->touched[i].token, who->credential) != 0)
+        i++;
+    if (i < ACCOUNT_TOUCHED_MOST) {
+        struct account_touched *t = &account->touched[i];
+        snprintf(t->token, sizeof(t->token), "%s", who->credential);
+        snprintf(t->from, sizeof(t->from), "%.*s", TEXT_ARG(address));
+        t->at = clock_wall_ms();
+        account->n_touched += i == account->n_touched;
+    }
+    pthread_mutex_unlock(&account->touching);
+}
+
+int account_flush(struct account *account, struct err *err)
+{
+    static const char sql[] = "UPDATE token SET used_at = ?, used_from = ? WHERE id = ?";
+    static const char expired[] = "DELETE FROM session WHERE expires_at < ?";
+    struct account_touched *copy;
+    size_t n;
+
+    pthread_mutex_lock(&account->touching);
+    n = account->n_touched;
+    copy = xmalloc((n + 1) * sizeof(*copy));
+    memcpy(copy, account->touched, n * sizeof(*copy));
+    account->n_touched = 0;
+    pthread_mutex_unlock(&account->touching);
+    auto_free void *held = copy;
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, expired, "i", clock_wall_ms()) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (db_do(tx.conn, err, sql, "izz", copy[i].at, copy[i].from, copy[i].token) < 0)
+            return -1;
+    return db_commit(&tx, err);
+}
