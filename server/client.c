@@ -1,0 +1,266 @@
+#include "server/client.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/codec.h"
+#include "core/err.h"
+#include "core/fetch.h"
+#include "core/file.h"
+#include "core/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLIENT_DEADLINE_MS 120000
+#define CLIENT_MAX_ANSWER (64u << 20)
+#define OPERATION_DEADLINE_MS (15 * 60000)
+
+static int read_line(struct client *client, const char *path, const char **out, struct err *err)
+{
+    auto_buf struct buf content;
+    struct text line;
+
+    buf_init(&content, 4096);
+    if (file_read(path, 4096, &content, err) != 0)
+        return -1;
+    struct text rest = buf_view(&content);
+    if (!text_cut(&rest, '\n', &line) || line.len == 0)
+        return err_set(err, ERR_INVALID, "empty_file", "%s is empty.", path);
+    *out = text_c(client->pool, line);
+    return 0;
+}
+
+static int find_server(struct client *client, struct err *err)
+{
+    struct config *config = &client->config;
+
+    if (config->url != NULL) {
+        client->base = config->url;
+        const char *token = getenv("REDHOUSE_TOKEN");
+        if (config->token_file != NULL)
+            return read_line(client, config->token_file, &client->token, err);
+        if (token == NULL)
+            return err_set(err, ERR_UNAUTHORIZED, "no_token",
+                           "Give a token for %s: --token-file FILE or REDHOUSE_TOKEN.",
+                           config->url);
+        client->token = token;
+        return 0;
+    }
+    client->base = "http://admin";
+    client->socket = pool_printf(client->pool, "%s/run/admin.sock", config->data);
+    const char *secret = pool_printf(client->pool, "%s/run/admin.secret", config->data);
+    if (access(client->socket, F_OK) != 0)
+        return err_set(err, ERR_UNAVAILABLE, "no_server",
+                       "No server runs on %s; start it with `redhouse serve --data %s`, or name "
+                       "another with --url.",
+                       config->data, config->data);
+    return read_line(client, secret, &client->secret, err);
+}
+
+int client_open(struct client *client, const struct command *command, int argc, char **argv,
+                int least, struct err *err)
+{
+    char **ordered;
+    int flags = 0, words = 0, rest = 0;
+
+    *client = (struct client){.pool = pool_new()};
+    /* Flags may stand before or after the words: words to the end. A flag's value is what follows
+     * unless it is written with '=' or is a switch. */
+    ordered = pool_zalloc(client->pool, ((size_t)argc + 1) * sizeof(*ordered));
+    client->args = pool_zalloc(client->pool, ((size_t)argc + 1) * sizeof(*client->args));
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) != 0) {
+            client->args[words++] = argv[i];
+            continue;
+        }
+        ordered[flags++] = argv[i];
+        bool alone = strchr(argv[i], '=') != NULL || strcmp(argv[i], "--json") == 0 ||
+                     strcmp(argv[i], "--must-change-password") == 0;
+        if (!alone && i + 1 < argc)
+            ordered[flags++] = argv[++i];
+    }
+    client->n_args = words;
+    if (config_read(&client->config, client->pool, ordered, &rest, err) != 0)
+        return -1;
+    if (words < least)
+        return err_set(err, ERR_INVALID, "usage", "Usage: redhouse %s %s", command->words,
+                       command->args);
+    struct fetch_options options = {.user_agent = "redhouse/" REDHOUSE_VERSION, .max_parallel = 2};
+    if (find_server(client, err) != 0)
+        return -1;
+    client->fetcher = fetcher_new(&options, err);
+    return client->fetcher != NULL ? 0 : -1;
+}
+
+void client_close(struct client *client)
+{
+    if (client->fetcher != NULL)
+        fetcher_stop(client->fetcher);
+    pool_free(client->pool);
+}
+
+static void problem(struct client *client, const struct fetch_reply *reply, const struct json *doc,
+                    struct err *err)
+{
+    struct text code = TEXT_NONE, detail = TEXT_NONE;
+    struct err ignored;
+
+    if (doc == NULL || json_want_text(doc, "detail", &detail, &ignored) != 0 || detail.base == NULL)
+        detail = text_printf(client->pool, "The server answered with status %d.", reply->status);
+    if (doc != NULL)
+        (void)json_want_text(doc, "code", &code, &ignored);
+    err_set(err, ERR_UPSTREAM, code.base != NULL ? text_c(client->pool, code) : "failed", "%.*s",
+            TEXT_ARG(detail));
+}
+
+static int send_request(struct client *client, struct fetch_request *request,
+                        const struct json **doc, struct err *err)
+{
+    struct fetch_header headers[3];
+    struct fetch_reply reply = {0};
+    struct json *parsed = NULL;
+    size_t n = request->n_headers;
+
+    memcpy(headers, request->headers, n * sizeof(*headers));
+    if (client->secret != NULL)
+        headers[n++] = (struct fetch_header){TEXT("x-redhouse-secret"), text_of(client->secret)};
+    if (client->token != NULL)
+        headers[n++] = (struct fetch_header){TEXT("authorization"),
+                                             text_printf(client->pool, "Bearer %s", client->token)};
+    request->headers = headers;
+    request->n_headers = n;
+    request->unix_socket = client->socket;
+    request->max_bytes = CLIENT_MAX_ANSWER;
+    if (fetch(client->fetcher, request, client->pool, &reply, err) != 0)
+        return -1;
+    if (reply.body.len > 0) {
+        struct err bad;
+        if (json_read(client->pool, reply.body, JSON_MAX_NODES, &parsed, &bad) != 0)
+            parsed = NULL;
+    }
+    if (reply.status >= 400) {
+        problem(client, &reply, parsed, err);
+        return -1;
+    }
+    if (doc != NULL)
+        *doc = parsed;
+    return 0;
+}
+
+int client_send(struct client *client, const char *method, const char *path, struct text body,
+                const char *type, const struct json **doc, struct err *err)
+{
+    struct fetch_header header = {TEXT("content-type"), text_of(type)};
+    struct fetch_request request = {.method = method,
+                                    .url = pool_printf(client->pool, "%s%s", client->base, path),
+                                    .headers = &header,
+                                    .n_headers = type != NULL ? 1 : 0,
+                                    .body = body,
+                                    .deadline_ms = CLIENT_DEADLINE_MS};
+
+    return send_request(client, &request, doc, err);
+}
+
+int client_call(struct client *client, const char *method, const char *path, const struct buf *body,
+                const struct json **doc, struct err *err)
+{
+    return client_send(client, method, path, body != NULL ? buf_view(body) : TEXT_NONE,
+                       body != NULL ? "application/json" : NULL, doc, err);
+}
+
+int client_follow(struct client *client, const struct json *answer, struct err *err)
+{
+    struct text id = TEXT_NONE, shown = TEXT_NONE;
+    int64_t until = clock_mono_ms() + OPERATION_DEADLINE_MS;
+
+    if (json_need_text(answer, "operation.id", &id, err) != 0)
+        return -1;
+    const char *path = pool_printf(client->pool, "/api/v1/operations/%.*s", TEXT_ARG(id));
+    while (clock_mono_ms() < until) {
+        const struct json *doc = NULL;
+        struct text state = TEXT_NONE, step = TEXT_NONE, detail = TEXT_NONE;
+        if (client_call(client, "GET", path, NULL, &doc, err) != 0 ||
+            json_need_text(doc, "state", &state, err) != 0 ||
+            json_want_text(doc, "step", &step, err) != 0)
+            return -1;
+        if (step.len > 0 && !text_eq(step, shown) && !client->config.json)
+            fprintf(stderr, "  %.*s\n", TEXT_ARG(step));
+        shown = step;
+        if (text_is(state, "done"))
+            return 0;
+        if (text_is(state, "failed")) {
+            (void)json_want_text(doc, "problem.detail", &detail, err);
+            return err_set(err, ERR_UPSTREAM, "operation_failed", "%.*s",
+                           TEXT_ARG(detail.base != NULL ? detail : TEXT("The operation failed.")));
+        }
+        usleep(200000);
+    }
+    return err_set(err, ERR_TIMEOUT, "operation_slow",
+                   "The operation %.*s goes on; look again later.", TEXT_ARG(id));
+}
+
+static void print_value(const struct json *value)
+{
+    if (value == NULL || value->type == JSON_NULL)
+        printf("-");
+    else if (value->type == JSON_STRING || value->type == JSON_NUMBER)
+        printf("%.*s", TEXT_ARG(value->text));
+    else
+        printf("%.*s", TEXT_ARG(value->raw));
+}
+
+static void print_row(const struct json *object, const char *columns)
+{
+    struct text rest = text_of(columns), column;
+
+    for (bool first = true; text_cut(&rest, ',', &column); first = false) {
+        if (!first)
+            putchar('\t');
+        print_value(json_get_text(object, column));
+    }
+    putchar('\n');
+}
+
+void client_print(struct client *client, const struct json *doc, const char *columns)
+{
+    if (doc == NULL)
+        return;
+    if (client->config.json) {
+        printf("%.*s\n", TEXT_ARG(doc->raw));
+        return;
+    }
+    const struct json *items = json_get(doc, "items");
+    if (items == NULL) {
+        print_row(doc, columns);
+        return;
+    }
+    json_each (item, items) {
+        print_row(item, columns);
+    }
+}
+
+int client_stream(struct client *client, const char *path, struct err *err)
+{
+    struct fetch_header header = {
+        client->secret != NULL ? TEXT("x-redhouse-secret") : TEXT("authorization"),
+        client->secret != NULL ? text_of(client->secret)
+                               : text_printf(client->pool, "Bearer %s", client->token)};
+    struct fetch_request request = {.url = pool_printf(client->pool, "%s%s", client->base, path),
+                                    .unix_socket = client->socket,
+                                    .headers = &header,
+                                    .n_headers = 1,
+                                    .deadline_ms = 24ll * 3600 * 1000,
+                                    .stall_ms = 60000,
+                                    .max_bytes = SIZE_MAX / 2,
+                                    .body_fd = STDOUT_FILENO};
+    struct fetch_reply reply = {0};
+
+    fflush(stdout);
+    if (fetch(client->fetcher, &request, client->pool, &reply, err) != 0)
+        return -1;
+    return reply.status < 400 ? 0
+                              : err_set(err, ERR_UPSTREAM, "failed",
+                                        "The server answered with status %d.", reply.status);
+}

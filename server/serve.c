@@ -1,0 +1,225 @@
+/* `redhouse serve` and `redhouse stop`: the process around the application. */
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/pool.h"
+#include "server/app.h"
+#include "server/commands.h"
+#include "server/config.h"
+#include "server/folder.h"
+#include "server/plugins.h"
+#include "tenants/broker/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_BROKER_GONE 75 /* EX_TEMPFAIL: a supervisor starts us again */
+
+static int check_data(const struct config *config, struct pool *pool, struct err *err)
+{
+    const char *control = pool_printf(pool, "%s/redhouse.db", config->data);
+
+    if (access(control, F_OK) != 0)
+        return err_set(
+            err, ERR_NOT_FOUND, "no_data",
+            "There is no platform in %s; make one with `redhouse init --data %s --admin NAME"
+            " --password-file FILE`.",
+            config->data, config->data);
+    return 0;
+}
+
+static int start_broker(const struct config *config, struct pool *pool, uid_t uid, gid_t gid,
+                        int *fd, pid_t *pid, struct err *err)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n <= 0)
+        return err_errno(err, "The server does not find its own binary");
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    struct broker_config broker = {
+        .data_dir = config->data,
+        .stacks_dir = config->stacks,
+        .warden_path = pool_printf(pool, "%.*s/redhouse-warden", (int)(slash - self), self),
+        .self_path = pool_strdup(pool, self),
+        .server_uid = uid,
+        .server_gid = gid,
+        .uid_base = (uid_t)config->uid_base,
+    };
+    return broker_fork(&broker, fd, pid, err);
+}
+
+static void raise_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* One line of JSON to whoever started us; then the descriptor is closed, so that nothing left
+ * running keeps it. */
+static void tell_ready(const struct config *config, const struct app *app)
+{
+    char line[512];
+
+    if (config->ready_fd <= 0)
+        return;
+    int n = snprintf(line, sizeof(line), "{\"url\":\"%s\",\"port\":%d,\"pid\":%d}\n",
+                     app_public_url(app), app_port(app), (int)getpid());
+    if (write((int)config->ready_fd, line, (size_t)n) != n)
+        log_warn("serve", "the ready line could not be written", "fd=%lld",
+                 (long long)config->ready_fd);
+    close((int)config->ready_fd);
+}
+
+/* Waits for a signal; returns the exit status. */
+static int wait_for_end(struct app *app, pid_t broker, const sigset_t *signals)
+{
+    for (;;) {
+        int signal_number = sigwaitinfo(signals, NULL);
+        int status;
+        struct err err;
+        switch (signal_number) {
+        case SIGINT:
+            log_info("serve", "stops, with its instances", NULL);
+            app_stop(app, true);
+            return 0;
+        case SIGTERM:
+            log_info("serve", "stops; instances go on", NULL);
+            app_stop(app, false);
+            return 0;
+        case SIGHUP:
+            if (app_reload(app, &err) != 0)
+                log_error("serve", err.text, NULL);
+            break;
+        case SIGCHLD:
+            if (waitpid(broker, &status, WNOHANG) != broker)
+                break;
+            log_error("serve", "the broker ended; the server must be started again", NULL);
+            app_stop(app, false);
+            return EXIT_BROKER_GONE;
+        default:
+            break;
+        }
+    }
+}
+
+static int serve(const struct config *config, struct pool *pool, int *status, struct err *err)
+{
+    sigset_t signals;
+    uid_t uid;
+    gid_t gid;
+    int lock, broker_fd;
+    pid_t broker;
+    char plugins[PLUGINS_HASH];
+
+    if (check_data(config, pool, err) != 0)
+        return -1;
+    if (geteuid() != 0)
+        return err_set(err, ERR_FORBIDDEN, "not_root",
+                       "Run `redhouse serve` as root (sudo): it gives each instance its own user "
+                       "and then drops to the"
+                       " user \"" FOLDER_USER "\".");
+    if (folder_user(&uid, &gid, 0, err) != 0 || folder_make(config->data, uid, gid, err) != 0)
+        return -1;
+    raise_files();
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
+    if (config->ready_fd > 0)
+        (void)fcntl((int)config->ready_fd, F_SETFD, FD_CLOEXEC);
+    if (folder_holder(config->data) != 0)
+        return folder_lock(config->data, &lock, err);
+    if (plugins_unpack(config->data, plugins, err) != 0 ||
+        start_broker(config, pool, uid, gid, &broker_fd, &broker, err) != 0 ||
+        folder_drop(uid, gid, err) != 0 || folder_lock(config->data, &lock, err) != 0)
+        return -1;
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    umask(077);
+    struct app *app = app_start(config, broker_fd, plugins, err);
+    if (app == NULL)
+        return -1;
+    log_info("serve", "ready", "url=%s port=%d pid=%d data=%s", app_public_url(app), app_port(app),
+             (int)getpid(), config->data);
+    tell_ready(config, app);
+    *status = wait_for_end(app, broker, &signals);
+    return 0;
+}
+
+int command_serve(const struct command *command, int argc, char **argv)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct config config;
+    struct err err;
+    int rest = 0, status = 0;
+
+    if (config_read(&config, pool, argv, &rest, &err) != 0 ||
+        serve(&config, pool, &status, &err) != 0)
+        return command_fail(&err);
+    return status;
+}
+
+/* Waits until nobody holds the folder; false after the deadline. */
+static bool wait_free(const char *data, int64_t deadline_ms)
+{
+    int64_t until = clock_mono_ms() + deadline_ms;
+
+    while (folder_holder(data) != 0) {
+        if (clock_mono_ms() > until)
+            return false;
+        usleep(50000);
+    }
+    return true;
+}
+
+int command_stop(const struct command *command, int argc, char **argv)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct config config;
+    struct err err;
+    int rest = 0;
+    bool instances = false;
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--instances") != 0)
+            continue;
+        instances = true;
+        for (int k = i; k < argc; k++)
+            argv[k] = argv[k + 1];
+        break;
+    }
+    if (config_read(&config, pool, argv, &rest, &err) != 0)
+        return command_fail(&err);
+    pid_t pid = folder_holder(config.data);
+    if (pid == 0) {
+        printf("No server runs on %s.\n", config.data);
+        return 0;
+    }
+    if (kill(pid, instances ? SIGINT : SIGTERM) != 0) {
+        err_errno(&err, "Process %d cannot be told to end", (int)pid);
+        return command_fail(&err);
+    }
+    if (!wait_free(config.data, 60000)) {
+        err_set(&err, ERR_TIMEOUT, "still_running", "Process %d did not end within a minute.",
+                (int)pid);
+        return command_fail(&err);
+    }
+    printf("The server has ended%s.\n",
+           instances ? ", its instances too" : "; its instances go on");
+    return 0;
+}
