@@ -32,6 +32,7 @@ static void on_dispose(void *p)
 {
     struct exchange *x = p;
 
+    client_unwatch(x);
     upstream_close(&x->call);
     waiting_leave(x);
     exchange_forget_who(x);
@@ -71,6 +72,7 @@ struct exchange *exchange_new(struct proxy_loop *proxy, h2o_req_t *req,
     atomic_fetch_add_explicit(&x->activity->requests, 1, memory_order_relaxed);
     h2o_linklist_insert(&proxy->exchanges, &x->link);
     proxy->n_exchanges++;
+    client_watch(x);
     return x;
 }
 
@@ -330,6 +332,28 @@ void exchange_cut(struct exchange *x)
     }
     reset_on_close(x);
     h2o_send(x->req, NULL, 0, H2O_SEND_STATE_ERROR);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+    h2o_req_t *req = x->req;
+    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+
+    if (x->started) {
+        exchange_cut(x);
+        return;
+    }
+    if (x->call.conn == NULL && !h2o_linklist_is_linked(&x->waiting))
+        return;
+    waiting_leave(x);
+    upstream_close(&x->call);
+    shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
+    req->http1_is_persistent = 0;
+    req->res.status = 499;
+    req->res.reason = "Client Closed Request";
+    req->res.content_length = 0;
+    h2o_start_response(req, &x->generator);
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
 static void on_fail(struct upstream_call *call, enum upstream_fault fault)

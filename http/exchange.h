@@ -8,6 +8,7 @@
 
 #include "http/account.h"
 #include "http/bearer.h"
+#include "http/client.h"
 #include "http/hosts.h"
 #include "http/loop.h"
 #include "http/proxy.h"
@@ -21,6 +22,7 @@ struct proxy_loop {
     struct text scheme, cookie_name, token_prefix;
     struct upstream *upstream;
     struct identity_cache *identities;
+    struct client_table clients;
     h2o_linklist_t exchanges; /* of struct exchange, all that are open */
     h2o_linklist_t waiters;   /* of struct exchange.waiting */
     h2o_linklist_t tunnels;
@@ -75,3 +77,5 @@ void exchange_set_status(struct exchange *x, const struct h1_head *head);
 void exchange_copy_headers(struct exchange *x, const struct h1_head *head);
 /* Cuts an answer off that has begun: the client sees a broken connection. */
 void exchange_cut(struct exchange *x);
+/* The client has gone: nothing more is asked of the instance, and the connection ends. */
+void exchange_abandon(struct exchange *x);

@@ -413,7 +413,7 @@ describe('identity', () => {
 describe('requests made to be read in two ways', () => {
   const seen = async (bytes) => {
     const first = backend.requests.length
-    await exchange(fixture, bytes, { end: true, ms: 3000 }).catch(() => {})
+    await exchange(fixture, bytes, { ms: 1000 }).catch(() => {})
     return backend.requests.slice(first)
   }
   const hidden = `GET /hidden HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
@@ -497,6 +497,48 @@ describe('connections that die', () => {
     })
     await exchange(fixture, `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`, { enough: (t) => t.includes('hello') })
     await until('the instance’s side is closed', () => closed)
+  })
+
+  test('a client that leaves before the answer is noticed', async () => {
+    let closed = 0
+    answers((socket) => socket.on('close', () => closed++))
+    for (const method of ['GET', 'POST']) {
+      closed = 0
+      const socket = fixture.connect()
+      socket.write(`${method} / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 0\r\n\r\n`)
+      await until('it is with the instance', async () => (await fixture.stats()).busy === 1)
+      socket.destroy()
+      await until('the instance’s side is closed', () => closed === 1)
+      await fixture.idle()
+    }
+  })
+
+  test('a silent stream ends with its client', async () => {
+    let closed = false
+    answers((socket) => {
+      socket.on('close', () => (closed = true))
+      socket.write(head('Content-Type: text/event-stream\r\nTransfer-Encoding: chunked'))
+    })
+    await exchange(fixture, `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`, { enough: (t) => t.includes('\r\n\r\n') })
+    await until('the instance’s side is closed', () => closed)
+  })
+
+  test('requests that came at once are answered one by one', async () => {
+    answers((socket, request) => setTimeout(() => socket.write(ok(`<${request.line.split(' ')[1]}>`)), 20))
+    const one = (i) => `POST /${i} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 3\r\n\r\nabc`
+    const text = await exchange(fixture, Array.from({ length: 20 }, (_, i) => one(i)).join(''), { enough: (t) => t.includes('</19>') })
+    assert.deepEqual(text.match(/<\/\d+>/g), Array.from({ length: 20 }, (_, i) => `</${i}>`))
+    const slow = fixture.connect()
+    let got = ''
+    slow.on('data', (data) => (got += data))
+    slow.write(one(1))
+    await sleep(5)
+    slow.write(one(2).slice(0, 30))
+    await sleep(5)
+    slow.write(one(2).slice(30))
+    await until('both are answered', () => got.includes('</2>'))
+    assert.ok(got.includes('</1>'))
+    slow.destroy()
   })
 
   test('hundreds at once leave nothing open', async () => {

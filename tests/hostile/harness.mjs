@@ -138,7 +138,7 @@ export class Fixture {
 }
 
 /** Writes bytes and collects what comes until the other end closes, or until enough(text) says so. */
-export function exchange(fixture, bytes, { enough, ms = 8000, end = false } = {}) {
+export function exchange(fixture, bytes, { enough, ms = 8000 } = {}) {
   return new Promise((done, fail) => {
     const socket = fixture.connect()
     const parts = []
@@ -160,7 +160,6 @@ export function exchange(fixture, bytes, { enough, ms = 8000, end = false } = {}
     socket.on('close', () => finish())
     socket.on('error', () => finish())
     socket.write(bytes)
-    if (end) socket.end()
   })
 }
 

@@ -162,6 +162,5 @@ test('a crowd does not wait', async () => {
 test('clients that leave while they wait are forgotten', async () => {
   await fixture.tell('state starting')
   await Promise.allSettled(Array.from({ length: 20 }, () => ask(fixture, { ms: 200 })))
-  await fixture.tell('state running')
   await fixture.idle()
 })
