@@ -1,0 +1,218 @@
+#include "tenants/broker/folders.h"
+
+#include "core/err.h"
+#include "tenants/broker/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_beneath(int dir, const char *path, int flags)
+{
+    struct open_how how = {.flags = (unsigned long long)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+int folder_open(int dir, const char *name, struct err *err)
+{
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT)
+        return err_set(err, ERR_NOT_FOUND, "no_folder", "There is no folder %s.", name);
+    if (errno == ENOTDIR || errno == ELOOP)
+        return err_set(err, ERR_FORBIDDEN, "bad_folder",
+                       "%s is a link or a file where a folder is expected; it is not followed.",
+                       name);
+    return err_errno(err, "cannot open the folder %s", name);
+}
+
+bool folder_exists(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err)
+{
+    struct stat st;
+    bool made = mkdirat(dir, name, 0700) == 0;
+
+    if (!made && errno != EEXIST)
+        return err_errno(err, "cannot make the folder %s", name);
+    int fd = folder_open(dir, name, err);
+    if (fd < 0)
+        return -1;
+    int rc = 0;
+    if (made)
+        rc = fchown(fd, owner->uid, owner->gid) != 0 || fchmod(fd, owner->mode) != 0 ||
+                     fsync(dir) != 0
+                 ? err_errno(err, "cannot give the folder %s its owner", name)
+                 : 0;
+    else if (fstat(fd, &st) != 0)
+        rc = err_errno(err, "cannot look at the folder %s", name);
+    else if (st.st_uid != owner->uid)
+        rc = err_set(err, ERR_FORBIDDEN, "bad_folder",
+                     "The folder %s belongs to uid %u where %u is expected.", name, st.st_uid,
+                     owner->uid);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int folder_open_program(const char *path, struct err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        err_errno(err, "cannot open %s", path);
+    } else if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
+        err_set(err, ERR_FORBIDDEN, "not_roots",
+                "%s must belong to root and be writable by nobody else, since it is started as "
+                "root: chown root and chmod go-w it.",
+                path);
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int open_data(struct broker *b, struct err *err)
+{
+    const struct broker_config *c = b->config;
+
+    b->data = open(c->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (b->data < 0)
+        return err_errno(err, "cannot open the data folder %s", c->data_dir);
+    const struct folder_owner servers = {c->server_uid, c->server_gid, 0700};
+    const struct folder_owner roots = {0, 0, 0711};
+    const struct folder_owner hidden = {0, 0, 0700};
+    int run = folder_make(b->data, "run", &servers, err);
+    int logs = run < 0 ? -1 : folder_make(b->data, "logs", &servers, err);
+    int rc = -1;
+
+    if (logs >= 0 && (b->run_instances = folder_make(run, "instances", &roots, err)) >= 0 &&
+        (b->run_jobs = folder_make(run, "jobs", &servers, err)) >= 0 &&
+        (b->logs_instances = folder_make(logs, "instances", &servers, err)) >= 0 &&
+        (b->plugins = folder_make(b->data, "plugins", &servers, err)) >= 0 &&
+        (b->instances = folder_make(b->data, "instances", &hidden, err)) >= 0 &&
+        (b->jobs = folder_make(b->data, "jobs", &roots, err)) >= 0)
+        rc = 0;
+    if (run >= 0)
+        close(run);
+    if (logs >= 0)
+        close(logs);
+    return rc;
+}
+
+static int open_stacks(struct broker *b, struct err *err)
+{
+    const char *dir = b->config->stacks_dir;
+    struct stat st;
+
+    if (dir == NULL || dir[0] == '\0') {
+        b->stacks = folder_make(b->data, "stacks", &(struct folder_owner){0, 0, 0755}, err);
+        return b->stacks < 0 ? -1 : 0;
+    }
+    b->stacks = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (b->stacks < 0 || fstat(b->stacks, &st) != 0)
+        return err_errno(err, "cannot open the stacks folder %s", dir);
+    if (st.st_uid != 0 || (st.st_mode & 022) != 0)
+        return err_set(err, ERR_FORBIDDEN, "not_roots",
+                       "The stacks folder %s must belong to root and be writable by nobody else.",
+                       dir);
+    return 0;
+}
+
+int folders_open(struct broker *b, struct err *err)
+{
+    if (open_data(b, err) != 0 || open_stacks(b, err) != 0)
+        return -1;
+    b->warden_fd = folder_open_program(b->config->warden_path, err);
+    b->self_fd = b->warden_fd < 0 ? -1 : folder_open_program(b->config->self_path, err);
+    return b->self_fd < 0 ? -1 : uids_open(&b->uids, b->data, b->config->uid_base, err);
+}
+
+static bool roots_alone(int dir, const char *path)
+{
+    struct stat st;
+    int fd = open_beneath(dir, path, O_PATH | O_NOFOLLOW);
+    bool ok = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0 &&
+              (S_ISLNK(st.st_mode) || (st.st_mode & 022) == 0);
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Every folder on the way, and what it leads to; a link's way is walked as well, a few times. */
+static bool chain_is_roots(int dir, char *path, unsigned links)
+{
+    char target[PATH_MAX];
+
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bool ok = roots_alone(dir, path);
+        *slash = '/';
+        if (!ok)
+            return false;
+    }
+    if (!roots_alone(dir, path))
+        return false;
+    ssize_t n = readlinkat(dir, path, target, sizeof(target) - 1);
+    if (n < 0)
+        return errno == EINVAL;
+    target[n] = '\0';
+    char joined[2 * PATH_MAX];
+    const char *end = strrchr(path, '/');
+    snprintf(joined, sizeof(joined), "%.*s%s", end != NULL ? (int)(end - path) + 1 : 0, path,
+             target);
+    return target[0] != '/' && links > 0 && chain_is_roots(dir, joined, links - 1);
+}
+
+int folder_open_stack(struct broker *b, const char *name, struct err *err)
+{
+    char node[PATH_MAX] = "bin/node";
+    struct stat st;
+    int fd = folder_open(b->stacks, name, NULL);
+
+    if (fd < 0)
+        return err_set(err, ERR_NOT_FOUND, "no_stack", "There is no stack %s on this machine.",
+                       name);
+    if (fstat(fd, &st) == 0 && st.st_uid == 0 && (st.st_mode & 022) == 0 &&
+        chain_is_roots(fd, node, 8))
+        return fd;
+    close(fd);
+    return err_set(err, ERR_FORBIDDEN, "bad_stack",
+                   "The stack %s has no bin/node that only root can write; install it again.",
+                   name);
+}
+
+int folder_open_plugins(struct broker *b, const char *hash, struct err *err)
+{
+    struct stat st;
+    int fd = folder_open(b->plugins, hash, err);
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == b->config->server_uid) &&
+        (st.st_mode & 022) == 0)
+        return fd;
+    close(fd);
+    return err_set(err, ERR_FORBIDDEN, "bad_folder",
+                   "The plugins folder %s can be written by others than the server.", hash);
+}

@@ -1,0 +1,358 @@
+/*
+ * The verbs about jobs.
+ */
+#include "core/err.h"
+#include "core/pool.h"
+#include "tenants/broker/folders.h"
+#include "tenants/broker/helper.h"
+#include "tenants/broker/state.h"
+#include "tenants/broker/tree.h"
+#include "tenants/sandbox/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define INPUT_MAX (4LL << 20)
+#define OVERTIME_MS 15000 /* past the job's own deadline, which its warden keeps */
+
+static bool is_job_uid(const struct broker *b, uid_t uid)
+{
+    return uid >= b->config->uid_base && uid < b->config->uid_base + UIDS_JOBS;
+}
+
+/* A job folder's group is its uid's number, so that the next broker knows it as well. */
+static int free_job_uid(struct broker *b, uid_t *uid, struct err *err)
+{
+    bool taken[UIDS_JOBS] = {false};
+    int copy = openat(b->jobs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *e;
+    struct stat st;
+
+    if (d == NULL)
+        return err_errno(err, "cannot list the job folders");
+    while ((e = readdir(d)) != NULL)
+        if (fstatat(b->jobs, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_job_uid(b, st.st_gid))
+            taken[st.st_gid - b->config->uid_base] = true;
+    closedir(d);
+    for (unsigned i = 0; i < UIDS_JOBS; i++) {
+        if (taken[i])
+            continue;
+        *uid = b->config->uid_base + i;
+        return 0;
+    }
+    return err_set(err, ERR_UNAVAILABLE, "too_many_jobs",
+                   "Too many jobs wait to be cleaned up; try again later.");
+}
+
+static int open_job_folder(struct broker *b, const char *id, uid_t *uid, struct err *err)
+{
+    struct stat st;
+    int fd = folder_open(b->jobs, id, err);
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && st.st_uid == 0 && is_job_uid(b, st.st_gid)) {
+        *uid = st.st_gid;
+        return fd;
+    }
+    close(fd);
+    return err_set(err, ERR_FORBIDDEN, "bad_folder", "The job folder %s is not the broker's.", id);
+}
+
+static int make_job_folder(struct broker *b, const char *id, uid_t *uid, struct err *err)
+{
+    if (folder_exists(b->jobs, id))
+        return err_set(err, ERR_CONFLICT, "job_exists", "There is a job of this id already.");
+    if (free_job_uid(b, uid, err) != 0)
+        return -1;
+    return folder_make(b->jobs, id, &(struct folder_owner){0, *uid, 0711}, err);
+}
+
+/* in: a copy that the job's group may read and nobody may write. */
+static int write_input(int job, int input, uid_t uid, struct err *err)
+{
+    struct stat st;
+    off_t at = 0;
+
+    if (input < 0 || fstat(input, &st) != 0 || !S_ISREG(st.st_mode))
+        return err_set(err, ERR_INVALID, "bad_input", "The job's input must be a file.");
+    if (st.st_size > INPUT_MAX)
+        return err_set(err, ERR_TOO_LARGE, "bad_input", "The job's input is too large.");
+    int fd = openat(job, "in", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0440);
+    if (fd < 0)
+        return err_errno(err, "cannot write the job's input");
+    ssize_t n = 1;
+    while (at < st.st_size && n > 0)
+        n = sendfile(fd, input, &at, (size_t)(st.st_size - at));
+    int rc = n > 0 && fchown(fd, 0, uid) == 0 ? 0 : -1;
+    if (rc != 0)
+        err_errno(err, "cannot write the job's input");
+    close(fd);
+    return rc;
+}
+
+/* out, for the job to write in; what a first job left there becomes src. */
+static int make_out(int job, uid_t uid, bool takes_source, struct err *err)
+{
+    struct err missing;
+
+    if (takes_source && !folder_exists(job, "src") && renameat(job, "out", job, "src") != 0)
+        return errno == ENOENT ? err_set(err, ERR_CONFLICT, "no_source",
+                                         "No finished git job left a source under this id.")
+                               : err_errno(err, "cannot move the source");
+    int fd = folder_open(job, "out", &missing);
+    if (fd < 0 && missing.kind == ERR_NOT_FOUND)
+        return folder_make(job, "out", &(struct folder_owner){uid, uid, 0700}, err);
+    if (fd < 0) {
+        *err = missing;
+        return -1;
+    }
+    if (fchown(fd, uid, uid) == 0)
+        return fd;
+    close(fd);
+    return err_errno(err, "cannot give the job its out folder");
+}
+
+static int open_git(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                    uid_t *uid, struct err *err)
+{
+    int job = make_job_folder(b, asked->request.id, uid, err), rc = -1;
+
+    if (job < 0)
+        return -1;
+    w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
+    if (write_input(job, asked->fds[1], *uid, err) == 0 &&
+        (w->fds[WARDEN_FD_DATA] = make_out(job, *uid, false, err)) >= 0) {
+        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
+    }
+    close(job);
+    return rc;
+}
+
+static int open_pack(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                     uid_t *uid, struct err *err)
+{
+    int job = open_job_folder(b, asked->request.id, uid, err), rc = -1;
+
+    if (job < 0)
+        return -1;
+    if ((w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
+        (w->fds[WARDEN_FD_DATA] = make_out(job, *uid, true, err)) >= 0 &&
+        (w->fds[WARDEN_FD_SOURCE] = folder_open(job, "src", err)) >= 0)
+        rc = 0;
+    close(job);
+    return rc;
+}
+
+/* The stack being installed lies in the stacks folder already, so that committing it is one rename.
+ */
+static int open_stack(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                      uid_t *uid, struct err *err)
+{
+    const char *id = asked->request.id;
+    char name[64];
+    int job = make_job_folder(b, id, uid, err), rc = -1;
+
+    if (job < 0)
+        return -1;
+    snprintf(name, sizeof(name), ".job-%s", id);
+    if (write_input(job, asked->fds[1], *uid, err) == 0 &&
+        (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
+        (w->fds[WARDEN_FD_RUN] = folder_open(b->run_jobs, id, err)) >= 0 &&
+        (w->fds[WARDEN_FD_DATA] =
+             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700}, err)) >= 0) {
+        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
+    }
+    close(job);
+    return rc;
+}
+
+static void fill_record(struct broker *b, const struct broker_request *r, uid_t uid,
+                        struct warden_record *record)
+{
+    static const uint32_t kinds[] = {[BROKER_JOB_GIT] = WARDEN_GIT,
+                                     [BROKER_JOB_PACK] = WARDEN_PACK,
+                                     [BROKER_JOB_STACK] = WARDEN_STACK};
+
+    *record = (struct warden_record){
+        .version = WARDEN_RECORD_VERSION,
+        .kind = kinds[r->job_kind],
+        .public_port = r->public_port,
+        .uid = uid,
+        .gid = uid,
+        .server_uid = b->config->server_uid,
+        .server_gid = b->config->server_gid,
+        .memory_bytes = r->memory_bytes,
+        .cpu_percent = r->cpu_percent,
+        .pids = r->pids,
+        .deadline_ms = r->deadline_ms,
+    };
+    snprintf(record->id, sizeof(record->id), "%s", r->id);
+    snprintf(record->public_host, sizeof(record->public_host), "%s", r->public_host);
+    snprintf(record->subdir, sizeof(record->subdir), "%s", r->subdir);
+}
+
+/* What remains to be done after a job's warden: its group, its input (which holds secrets), and
+ * giving what it made to the server. */
+struct finish {
+    struct broker *broker;
+    struct helper *helper;
+    struct warden_report report;
+    uint32_t kind;
+};
+
+static int finish(void *arg, struct warden_report *report, struct err *err)
+{
+    struct finish *f = arg;
+    struct broker *b = f->broker;
+    int rc = cgroup_remove(f->helper->id, err), out = -1;
+    int job = rc == 0 ? folder_open(b->jobs, f->helper->id, err) : -1;
+
+    if (job < 0)
+        return -1;
+    (void)unlinkat(job, "in", 0);
+    if (f->kind != BROKER_JOB_STACK) {
+        out = folder_open(job, "out", err);
+        rc = out < 0 ? -1 : tree_give(out, b->config->server_uid, b->config->server_gid, err);
+    }
+    if (out >= 0)
+        close(out);
+    close(job);
+    *report = f->report;
+    return rc;
+}
+
+static void on_finished(struct helper *h)
+{
+    struct err err = {.kind = ERR_INTERNAL, .code = h->report.code};
+
+    free(h->arg);
+    if (h->report.status == 0) {
+        broker_reply_ok(h->broker, h->serial, h->report.exit_code);
+        return;
+    }
+    snprintf(err.text, sizeof(err.text), "%s", h->report.text);
+    broker_reply_err(h->broker, h->serial, &err);
+}
+
+static void on_job_end(struct helper *h)
+{
+    struct finish *f = h->arg;
+    struct err err;
+
+    f->report = h->report;
+    if (h->killed)
+        f->report = (struct warden_report){.status = 0, .exit_code = 137};
+    struct helper *next = helper_new(h->broker, h->id, h->serial);
+    next->arg = f;
+    next->on_end = on_finished;
+    f->helper = next;
+    if (helper_fork(next, finish, f, &err) == 0)
+        return;
+    broker_reply_err(h->broker, h->serial, &err);
+    free(f);
+    helper_free(next);
+}
+
+static int start(struct broker *b, const struct asked *asked, struct helper_warden *w, uid_t uid,
+                 struct err *err)
+{
+    const struct broker_request *r = &asked->request;
+    struct warden_record record;
+    struct finish *f = xcalloc(1, sizeof(*f));
+    struct helper *h = helper_new(b, r->id, r->serial);
+
+    fill_record(b, r, uid, &record);
+    w->record = &record;
+    w->deadline_ms = r->deadline_ms + OVERTIME_MS;
+    f->broker = b;
+    f->kind = r->job_kind;
+    h->is_job = true;
+    h->arg = f;
+    h->on_end = on_job_end;
+    if (helper_exec_warden(h, w, err) == 0)
+        return 0;
+    free(f);
+    helper_free(h);
+    return -1;
+}
+
+void job_begin(struct broker *b, const struct asked *asked)
+{
+    const struct broker_request *r = &asked->request;
+    struct helper_warden w;
+    struct err err;
+    uid_t uid = 0;
+    int rc = -1;
+
+    for (int i = 0; i < WARDEN_FD_END; i++)
+        w.fds[i] = -1;
+    if (helper_find(b, r->id) != NULL)
+        err_set(&err, ERR_CONFLICT, "job_exists", "A job of this id is running.");
+    else if ((w.fds[WARDEN_FD_LOG] = fcntl(asked->fds[0], F_DUPFD_CLOEXEC, 3)) < 0)
+        err_set(&err, ERR_INVALID, "bad_request", "A job needs a log.");
+    else if (r->job_kind == BROKER_JOB_GIT)
+        rc = open_git(b, asked, &w, &uid, &err);
+    else if (r->job_kind == BROKER_JOB_PACK)
+        rc = open_pack(b, asked, &w, &uid, &err);
+    else
+        rc = open_stack(b, asked, &w, &uid, &err);
+    if (rc == 0)
+        rc = start(b, asked, &w, uid, &err);
+    for (int i = 0; i < WARDEN_FD_END; i++)
+        if (w.fds[i] >= 0)
+            close(w.fds[i]);
+    if (rc != 0)
+        broker_reply_err(b, r->serial, &err);
+}
+
+void job_kill(struct broker *b, const struct asked *asked)
+{
+    struct helper *h = helper_find(b, asked->request.id);
+
+    if (h != NULL && h->is_job) {
+        h->killed = true;
+        helper_kill(h);
+    }
+    broker_reply_ok(b, asked->request.serial, 0);
+}
+
+static int remove_job(void *arg, struct warden_report *report, struct err *err)
+{
+    struct helper *h = arg;
+    char name[80];
+
+    snprintf(name, sizeof(name), ".job-%s", h->id);
+    if (cgroup_remove(h->id, err) != 0 || tree_remove(h->broker->stacks, name, err) != 0 ||
+        tree_remove(h->broker->run_jobs, h->id, err) != 0)
+        return -1;
+    return tree_remove(h->broker->jobs, h->id, err);
+}
+
+void job_clean(struct broker *b, const struct asked *asked)
+{
+    const struct broker_request *r = &asked->request;
+    struct err err;
+
+    if (helper_find(b, r->id) != NULL) {
+        err_set(&err, ERR_CONFLICT, "job_runs", "The job still runs.");
+        broker_reply_err(b, r->serial, &err);
+        return;
+    }
+    struct helper *h = helper_new(b, r->id, r->serial);
+    h->on_end = on_finished;
+    if (helper_fork(h, remove_job, h, &err) == 0)
+        return;
+    broker_reply_err(b, r->serial, &err);
+    helper_free(h);
+}

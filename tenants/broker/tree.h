@@ -1,0 +1,17 @@
+/*
+ * Walks over folders that a hostile user filled, by descriptors, never following a link. Root only;
+ * nobody else may still be writing in them. Blocking: for helper processes.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+struct err;
+
+/* Removes dir/name and all below; missing is success. */
+int tree_remove(int dir, const char *name, struct err *err);
+/* Gives all below and at dir to uid:gid, without setuid bits; refuses what is neither file, folder
+ * nor link. */
+int tree_give(int dir, uid_t uid, gid_t gid, struct err *err);
+/* As tree_give to root, and nobody else may write; refuses links that lead outside or nowhere. */
+int tree_harden(int dir, struct err *err);
