@@ -53,7 +53,8 @@ static void settle(struct broker_client *c, struct pending **link, const struct 
     if (c->last == &p->next)
         c->last = link;
     close_fds(p);
-    p->fn(p->arg, reply);
+    if (p->fn != NULL)
+        p->fn(p->arg, reply);
     free(p);
 }
 
@@ -158,7 +159,7 @@ static void on_socket(void *arg, uint32_t events)
         receive(c);
 }
 
-struct broker_client *broker_client_new(struct loop *loop, int fd, struct err *err)
+struct broker_client *broker_client_open(int fd, struct loop *loop, struct err *err)
 {
     struct broker_client *c = xcalloc(1, sizeof(*c));
 
@@ -172,14 +173,14 @@ struct broker_client *broker_client_new(struct loop *loop, int fd, struct err *e
     return NULL;
 }
 
-static struct pending *new_pending(const struct broker_request *request, const int fds[2])
+static struct pending *new_pending(const struct broker_request *request, const int *fds, unsigned n)
 {
     struct pending *p = xcalloc(1, sizeof(*p));
 
     p->request = *request;
     p->request.version = BROKER_VERSION;
-    p->fds[0] = fds != NULL ? fds[0] : -1;
-    p->fds[1] = fds != NULL ? fds[1] : -1;
+    for (unsigned i = 0; i < 2; i++)
+        p->fds[i] = i < n ? fcntl(fds[i], F_DUPFD_CLOEXEC, 3) : -1;
     return p;
 }
 
@@ -195,9 +196,9 @@ static void enqueue(struct broker_client *c, struct pending *p)
 }
 
 void broker_client_send(struct broker_client *c, const struct broker_request *request,
-                        const int fds[2], broker_reply_fn *fn, void *arg)
+                        const int *fds, unsigned n, broker_reply_fn *fn, void *arg)
 {
-    struct pending *p = new_pending(request, fds);
+    struct pending *p = new_pending(request, fds, n);
 
     p->fn = fn;
     p->arg = arg;
@@ -250,9 +251,9 @@ static const char *static_code(const char *code)
 }
 
 int broker_client_call(struct broker_client *c, const struct broker_request *request,
-                       const int fds[2], struct broker_reply *reply, struct err *err)
+                       const int *fds, unsigned n, struct broker_reply *reply, struct err *err)
 {
-    struct waiter w = {.client = c, .reply = reply, .pending = new_pending(request, fds)};
+    struct waiter w = {.client = c, .reply = reply, .pending = new_pending(request, fds, n)};
 
     pthread_mutex_init(&w.lock, NULL);
     pthread_cond_init(&w.woken, NULL);

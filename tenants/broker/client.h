@@ -15,15 +15,15 @@ struct loop;
 typedef void broker_reply_fn(void *arg, const struct broker_reply *reply);
 
 /* fd is broker_fork's, taken over. On the loop's thread, or before it runs. */
-struct broker_client *broker_client_new(struct loop *loop, int fd, struct err *err);
-/* Sends a request; version and serial are filled in. Up to two descriptors, which are closed when
- * sent. On the loop's thread. */
+struct broker_client *broker_client_open(int fd, struct loop *loop, struct err *err);
+/* Sends a request; version and serial are filled in. n descriptors (two at most) go along; they
+ * stay the caller's. fn may be NULL. On the loop's thread. */
 void broker_client_send(struct broker_client *c, const struct broker_request *request,
-                        const int fds[2], broker_reply_fn *fn, void *arg);
+                        const int *fds, unsigned n, broker_reply_fn *fn, void *arg);
 /* As send, and waits for the reply. Any thread but the loop's, as long as the loop runs. Fails when
  * the broker does: err then has the broker's code and text. */
 int broker_client_call(struct broker_client *c, const struct broker_request *request,
-                       const int fds[2], struct broker_reply *reply, struct err *err);
+                       const int *fds, unsigned n, struct broker_reply *reply, struct err *err);
 /* Called once, on the loop's thread, when the broker is gone. */
 void broker_client_on_gone(struct broker_client *c, void (*fn)(void *), void *arg);
 /* What still waits for a reply gets "broker_gone". On the loop's thread, or after it ended. */

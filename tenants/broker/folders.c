@@ -43,28 +43,42 @@ bool folder_exists(int dir, const char *name)
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err)
+static int set_owner(int fd, const struct folder_owner *owner)
+{
+    return fchown(fd, owner->uid, owner->gid) != 0 ? -1 : fchmod(fd, owner->mode);
+}
+
+/* fd, an existing folder, is the owner's; or can be made root's. */
+static int check_owner(int fd, const char *name, const struct folder_owner *owner, struct err *err)
 {
     struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return err_errno(err, "cannot look at the folder %s", name);
+    if (st.st_uid == owner->uid)
+        return owner->uid != 0 || (st.st_mode & 07777) == owner->mode || set_owner(fd, owner) == 0
+                   ? 0
+                   : err_errno(err, "cannot set the mode of the folder %s", name);
+    if (owner->uid == 0 && st.st_uid == owner->taken_from)
+        return set_owner(fd, owner) == 0 ? 0 : err_errno(err, "cannot take the folder %s", name);
+    return err_set(err, ERR_FORBIDDEN, "bad_folder",
+                   "The folder %s belongs to uid %u where %u is expected.", name, st.st_uid,
+                   owner->uid);
+}
+
+int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err)
+{
     bool made = mkdirat(dir, name, 0700) == 0;
 
     if (!made && errno != EEXIST)
         return err_errno(err, "cannot make the folder %s", name);
-    int fd = folder_open(dir, name, err);
+    int fd = folder_open(dir, name, err), rc = 0;
     if (fd < 0)
         return -1;
-    int rc = 0;
-    if (made)
-        rc = fchown(fd, owner->uid, owner->gid) != 0 || fchmod(fd, owner->mode) != 0 ||
-                     fsync(dir) != 0
-                 ? err_errno(err, "cannot give the folder %s its owner", name)
-                 : 0;
-    else if (fstat(fd, &st) != 0)
-        rc = err_errno(err, "cannot look at the folder %s", name);
-    else if (st.st_uid != owner->uid)
-        rc = err_set(err, ERR_FORBIDDEN, "bad_folder",
-                     "The folder %s belongs to uid %u where %u is expected.", name, st.st_uid,
-                     owner->uid);
+    if (!made)
+        rc = check_owner(fd, name, owner, err);
+    else if (set_owner(fd, owner) != 0 || fsync(dir) != 0)
+        rc = err_errno(err, "cannot give the folder %s its owner", name);
     if (rc == 0)
         return fd;
     close(fd);
@@ -91,6 +105,13 @@ int folder_open_program(const char *path, struct err *err)
     return -1;
 }
 
+/* Root's or the server's: whoever unpacked the plugins. */
+static int open_plugins_root(struct broker *b, const struct folder_owner *servers, struct err *err)
+{
+    return folder_exists(b->data, "plugins") ? folder_open(b->data, "plugins", err)
+                                             : folder_make(b->data, "plugins", servers, err);
+}
+
 static int open_data(struct broker *b, struct err *err)
 {
     const struct broker_config *c = b->config;
@@ -98,19 +119,20 @@ static int open_data(struct broker *b, struct err *err)
     b->data = open(c->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (b->data < 0)
         return err_errno(err, "cannot open the data folder %s", c->data_dir);
-    const struct folder_owner servers = {c->server_uid, c->server_gid, 0700};
-    const struct folder_owner roots = {0, 0, 0711};
-    const struct folder_owner hidden = {0, 0, 0700};
+    const struct folder_owner servers = {c->server_uid, c->server_gid, 0700, 0};
+    const struct folder_owner listed = {0, 0, 0755, c->server_uid};
+    const struct folder_owner passed = {0, 0, 0711, c->server_uid};
+    const struct folder_owner hidden = {0, 0, 0700, c->server_uid};
     int run = folder_make(b->data, "run", &servers, err);
     int logs = run < 0 ? -1 : folder_make(b->data, "logs", &servers, err);
     int rc = -1;
 
-    if (logs >= 0 && (b->run_instances = folder_make(run, "instances", &roots, err)) >= 0 &&
+    if (logs >= 0 && (b->run_instances = folder_make(run, "instances", &listed, err)) >= 0 &&
         (b->run_jobs = folder_make(run, "jobs", &servers, err)) >= 0 &&
         (b->logs_instances = folder_make(logs, "instances", &servers, err)) >= 0 &&
-        (b->plugins = folder_make(b->data, "plugins", &servers, err)) >= 0 &&
+        (b->plugins = open_plugins_root(b, &servers, err)) >= 0 &&
         (b->instances = folder_make(b->data, "instances", &hidden, err)) >= 0 &&
-        (b->jobs = folder_make(b->data, "jobs", &roots, err)) >= 0)
+        (b->jobs = folder_make(b->data, "jobs", &passed, err)) >= 0)
         rc = 0;
     if (run >= 0)
         close(run);
@@ -125,7 +147,8 @@ static int open_stacks(struct broker *b, struct err *err)
     struct stat st;
 
     if (dir == NULL || dir[0] == '\0') {
-        b->stacks = folder_make(b->data, "stacks", &(struct folder_owner){0, 0, 0755}, err);
+        b->stacks = folder_make(b->data, "stacks",
+                                &(struct folder_owner){0, 0, 0755, b->config->server_uid}, err);
         return b->stacks < 0 ? -1 : 0;
     }
     b->stacks = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

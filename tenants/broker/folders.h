@@ -13,10 +13,11 @@ struct folder_owner {
     uid_t uid;
     gid_t gid;
     mode_t mode;
+    uid_t taken_from; /* root may take it from this one; 0: from nobody */
 };
 
-/* Opens dir/name, making it for the owner if it is missing; one that is another's is refused. -1.
- */
+/* Opens dir/name, making it for the owner if it is missing; one that is another's is refused, but
+ * root takes over what `init` gave the server. -1. */
 int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err);
 /* Opens dir/name, no link, O_PATH not: usable for everything. -1; missing: ERR_NOT_FOUND. */
 int folder_open(int dir, const char *name, struct err *err);

@@ -29,14 +29,14 @@
 void instance_prepare(struct broker *b, const struct asked *asked)
 {
     const char *id = asked->request.id;
-    const struct folder_owner servers = {b->config->server_uid, b->config->server_gid, 0700};
+    const struct folder_owner servers = {b->config->server_uid, b->config->server_gid, 0700, 0};
     struct err err;
     uid_t uid;
     int fds[3] = {-1, -1, -1};
 
     int rc = uids_give(&b->uids, id, &uid, &err);
-    if (rc == 0 && ((fds[0] = folder_make(b->instances, id, &(struct folder_owner){uid, uid, 0700},
-                                          &err)) < 0 ||
+    if (rc == 0 && ((fds[0] = folder_make(b->instances, id,
+                                          &(struct folder_owner){uid, uid, 0700, 0}, &err)) < 0 ||
                     (fds[1] = folder_make(b->run_instances, id, &servers, &err)) < 0 ||
                     (fds[2] = folder_make(b->logs_instances, id, &servers, &err)) < 0))
         rc = -1;

@@ -73,7 +73,7 @@ static int make_job_folder(struct broker *b, const char *id, uid_t *uid, struct 
         return err_set(err, ERR_CONFLICT, "job_exists", "There is a job of this id already.");
     if (free_job_uid(b, uid, err) != 0)
         return -1;
-    return folder_make(b->jobs, id, &(struct folder_owner){0, *uid, 0711}, err);
+    return folder_make(b->jobs, id, &(struct folder_owner){0, *uid, 0711, 0}, err);
 }
 
 /* in: a copy that the job's group may read and nobody may write. */
@@ -110,7 +110,7 @@ static int make_out(int job, uid_t uid, bool takes_source, struct err *err)
                                : err_errno(err, "cannot move the source");
     int fd = folder_open(job, "out", &missing);
     if (fd < 0 && missing.kind == ERR_NOT_FOUND)
-        return folder_make(job, "out", &(struct folder_owner){uid, uid, 0700}, err);
+        return folder_make(job, "out", &(struct folder_owner){uid, uid, 0700, 0}, err);
     if (fd < 0) {
         *err = missing;
         return -1;
@@ -169,7 +169,7 @@ static int open_stack(struct broker *b, const struct asked *asked, struct helper
         (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
         (w->fds[WARDEN_FD_RUN] = folder_open(b->run_jobs, id, err)) >= 0 &&
         (w->fds[WARDEN_FD_DATA] =
-             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700}, err)) >= 0) {
+             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700, 0}, err)) >= 0) {
         w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
     }

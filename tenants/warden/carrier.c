@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -222,6 +223,8 @@ static void begin(struct carrier *c, int client)
         close(client);
         return;
     }
+    int one = 1;
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     struct connection *x = xcalloc(1, sizeof(*x));
     x->carrier = c;
     x->inside = (struct side){.connection = x, .other = &x->server};

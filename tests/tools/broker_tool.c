@@ -121,7 +121,7 @@ static void send_line(struct text line)
     struct text t = TEXT_NONE;
     bool unsealed = false;
     int64_t *n = xcalloc(1, sizeof(*n));
-    int fds[2] = {-1, -1}, next = 0;
+    int fds[3], next = 0;
 
     if (json_read(pool, line, 10000, &json, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
@@ -139,7 +139,9 @@ static void send_line(struct text line)
     t = TEXT_NONE;
     if (json_want_text(json, "input", &t, NULL) == 0 && t.base != NULL)
         fds[next++] = memory_file(t, F_SEAL_WRITE);
-    broker_client_send(client, &request, fds, on_reply, n);
+    broker_client_send(client, &request, fds, (unsigned)next, on_reply, n);
+    for (int i = 0; i < next; i++)
+        close(fds[i]);
     pool_free(pool);
 }
 
@@ -192,7 +194,7 @@ int main(int argc, char **argv)
     }
     if (setgroups(0, NULL) != 0 || setresgid(server, server, server) != 0 ||
         setresuid(server, server, server) != 0 || (loop = loop_new(&err)) == NULL ||
-        (client = broker_client_new(loop, fd, &err)) == NULL)
+        (client = broker_client_open(fd, loop, &err)) == NULL)
         return 1;
     broker_client_on_gone(client, on_gone, NULL);
     buf_init(&input, LINE_MAX_BYTES);
