@@ -1,0 +1,112 @@
+// The API as the portal uses it: one function, one error, the objects of docs/api.md.
+export interface Problem { status: number; code: string; detail: string }
+
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail)
+  }
+}
+
+export interface Session {
+  user: { name: string; email?: string; admin: boolean; must_change_password: boolean }
+  tenants: { slug: string; name: string; role: string; scopes: string[] }[]
+}
+export interface Tenant { slug: string; name: string; role: string; instances: number; members: number }
+export interface Instance {
+  id: string; slug: string; tenant: string; name: string; stack: string; state: string; desired: string
+  since: string; cause: string | null; url: string; app_url: string; node_red: string; node: string
+  memory_limit_bytes: number; restarts: number; created_at: string
+}
+export interface Operation {
+  id: string; kind: string; subject: string; state: 'running' | 'done' | 'failed'
+  percent: number | null; step: string | null; problem: { code: string; detail: string } | null
+}
+export interface Package {
+  name: string; tenant: string | null; latest: string; description: string; updated_at: string
+  versions: number; types: string[]; deprecated: boolean
+}
+export interface Version {
+  version: string; published_at: string; publisher: string; bytes: number; deprecated: string | null; tags?: string[]
+}
+export interface PackageDetail {
+  name: string; latest: string; description?: string; readme: string | null; versions: Version[]
+  tags: Record<string, string>; types: string[]; keywords: string[]
+}
+export interface Token {
+  id: string; name: string; hint: string; created_at: string; expires_at: string | null; last_used_at: string | null; token?: string
+}
+export interface User { name: string; email: string | null; admin: boolean; last_login_at: string | null; tenants: { slug: string; role: string }[] }
+export interface Member { user: string; email: string | null; role: string; since: string }
+export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
+export interface Source {
+  id: string; url: string; tags: string; last_commit: string | null; webhook_url: string
+  last_build: { id: string; state: string; version: string | null; at: string } | null
+}
+export interface Build { id: string; ref: string; commit: string | null; state: string; package: string | null; version: string | null; cause: string | null; started_at: string; ended_at: string | null }
+export interface ThemeDoc {
+  tokens?: { light?: Record<string, string>; dark?: Record<string, string> }
+  page?: { title?: string }; header?: { title?: string; image?: string; url?: string }
+  deployButton?: { label?: string }; palette?: { theme?: { category?: string; type?: string; color: string }[] }
+  [key: string]: unknown
+}
+export interface Theme {
+  from: string; version: string | null; updated_at: string | null; theme: ThemeDoc
+  files: { name: string; type: string; bytes: number }[]
+  tokens: { name: string; kind: 'color' | 'font' | 'length'; light: string | null; dark: string | null }[]
+}
+export interface Platform { name: string; version: string; domain: string; public_url: string; registry_url: string; default_stack: string }
+export interface List<T> { items: T[]; next: string | null }
+
+let onLost: () => void = () => {}
+export function whenSessionIsLost(fn: () => void) {
+  onLost = fn
+}
+
+export async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const raw = body instanceof Blob
+  const answer = await fetch(`/api/v1${path}`, {
+    method,
+    headers: body !== undefined && !raw ? { 'content-type': 'application/json' } : {},
+    body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
+  }).catch(() => {
+    throw new ApiError({ status: 0, code: 'offline', detail: 'The server does not answer. Check the connection and try again.' })
+  })
+  const text = await answer.text()
+  let parsed: unknown = null
+  try {
+    parsed = text === '' ? null : JSON.parse(text)
+  } catch {
+    parsed = null
+  }
+  if (answer.ok) return parsed as T
+  const problem = (parsed ?? {}) as Partial<Problem>
+  if (answer.status === 401 && path !== '/session') onLost()
+  throw new ApiError({ status: answer.status, code: problem.code ?? 'failed', detail: problem.detail ?? `The server answered with status ${answer.status}.` })
+}
+
+export const get = <T,>(path: string) => api<T>('GET', path)
+export const post = <T,>(path: string, body?: unknown) => api<T>('POST', path, body ?? {})
+
+// All pages of a list.
+export async function all<T>(path: string): Promise<T[]> {
+  const items: T[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < 20; page++) {
+    const mark: string = path.includes('?') ? '&' : '?'
+    const list: List<T> = await get<List<T>>(`${path}${mark}limit=200${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`)
+    items.push(...list.items)
+    cursor = list.next
+    if (!cursor) break
+  }
+  return items
+}
+
+// Follows an operation to its end.
+export async function follow(id: string, onStep: (operation: Operation) => void): Promise<Operation> {
+  for (;;) {
+    const operation = await get<Operation>(`/operations/${id}`)
+    onStep(operation)
+    if (operation.state !== 'running') return operation
+    await new Promise((done) => setTimeout(done, 400))
+  }
+}

@@ -1,0 +1,76 @@
+// Who is logged in decides what is shown; the address decides which view.
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import { api, get, type Session, whenSessionIsLost } from './api'
+import { closeEvents } from './events'
+import { go, Link, useLocation } from './router'
+import { Home } from './views/home'
+import { InstanceView } from './views/instance'
+import { Login, ChangePassword } from './views/login'
+import { PackageView } from './views/package'
+import { BuildView } from './views/sources'
+import { Stacks } from './views/stacks'
+import { TenantView } from './views/tenant'
+import { PlatformTheme } from './views/theme'
+import { Tokens } from './views/tokens'
+import { Users } from './views/users'
+
+function View({ session, path }: { session: Session; path: string }) {
+  const [, , kind, a, ...rest] = path.split('/').map(decodeURIComponent)
+  if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
+  if (kind === 'instances' && a) return <InstanceView key={a} slug={a} />
+  if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} />
+  if (kind === 'builds' && a) return <BuildView key={a} id={a} />
+  if (kind === 'tokens') return <Tokens />
+  if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
+  if (kind === 'stacks') return <Stacks admin={session.user.admin} />
+  if (kind === 'theme' && session.user.admin) return <PlatformTheme />
+  return <Home session={session} />
+}
+
+function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {
+  const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks']]
+  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/theme', 'Theme'])
+  return (
+    <header class="top">
+      <Link to="/ui/" class="brand"><img src="/assets/icon.svg" alt="" width="24" height="24" />Redhouse</Link>
+      <nav aria-label="Main">
+        {links.map(([to, text]) => <Link key={to} to={to} current={to === path}>{text}</Link>)}
+      </nav>
+      <span class="who">{session.user.name}</span>
+      <button type="button" class="plain" onClick={onLogout}>Log out</button>
+    </header>
+  )
+}
+
+export function App() {
+  const url = useLocation()
+  const [session, setSession] = useState<Session | null | undefined>(undefined)
+  const read = useCallback(() => get<Session>('/session').then(setSession, () => setSession(null)), [])
+
+  useEffect(() => {
+    whenSessionIsLost(() => setSession(null))
+    void read()
+  }, [])
+  useEffect(() => {
+    if (session === null && url.pathname !== '/login') go(`/login?to=${encodeURIComponent(url.pathname + url.search)}`, true)
+    if (session && !session.user.must_change_password && url.pathname === '/') go('/ui/', true)
+  }, [session, url.href])
+
+  if (session === undefined) return <main class="center" aria-busy="true" />
+  if (session === null || url.pathname === '/login')
+    return session?.user.must_change_password
+      ? <ChangePassword onDone={() => void read()} />
+      : <Login to={url.searchParams.get('to')} session={session} onDone={setSession} />
+  if (session.user.must_change_password) return <ChangePassword onDone={() => void read()} />
+  return (
+    <>
+      <a class="skip" href="#main">Skip to content</a>
+      <Header
+        session={session}
+        path={url.pathname}
+        onLogout={() => void api('DELETE', '/session').then(() => { closeEvents(); setSession(null); go('/login') })}
+      />
+      <main id="main" tabIndex={-1}><View session={session} path={url.pathname} /></main>
+    </>
+  )
+}

@@ -1,0 +1,185 @@
+// The small parts that views are made of.
+import type { ComponentChildren } from 'preact'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { ApiError } from './api'
+
+export function message(error: unknown): string {
+  if (error instanceof ApiError) return error.problem.detail
+  return error instanceof Error ? error.message : String(error)
+}
+
+// Loads once, and again when asked to.
+export function useLoad<T>(load: () => Promise<T>, keys: unknown[]): { value: T | null; error: string | null; reload: () => void; set: (value: T) => void } {
+  const [value, setValue] = useState<T | null>(null)
+  const [error, setError] = useState<string | null>(null)
+  const [turn, setTurn] = useState(0)
+  useEffect(() => {
+    let live = true
+    load().then(
+      (got) => live && (setValue(got), setError(null)),
+      (failed: unknown) => live && setError(message(failed)),
+    )
+    return () => {
+      live = false
+    }
+  }, [...keys, turn])
+  return { value, error, reload: useCallback(() => setTurn((n) => n + 1), []), set: setValue }
+}
+
+export function State({ state }: { state: string }) {
+  return <span class={`state state-${state}`}>{state}</span>
+}
+
+export function Failure({ text }: { text: string | null }) {
+  return text ? <p class="failure" role="alert">{text}</p> : null
+}
+
+export function Skeleton({ rows = 3 }: { rows?: number }) {
+  return <div class="skeleton" aria-hidden="true">{Array.from({ length: rows }, (_, i) => <div key={i} />)}</div>
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <h3>{title}</h3>
+      {children}
+    </div>
+  )
+}
+
+export function Field(props: { label: string; name: string; value: string; onInput: (value: string) => void; type?: string; hint?: string; required?: boolean; autofocus?: boolean; autocomplete?: string; placeholder?: string }) {
+  return (
+    <label class="field">
+      <span>{props.label}</span>
+      <input
+        name={props.name}
+        type={props.type ?? 'text'}
+        value={props.value}
+        required={props.required}
+        autoFocus={props.autofocus}
+        autocomplete={props.autocomplete ?? 'off'}
+        placeholder={props.placeholder}
+        spellcheck={false}
+        onInput={(event) => props.onInput(event.currentTarget.value)}
+      />
+      {props.hint && <small>{props.hint}</small>}
+    </label>
+  )
+}
+
+export function Choice(props: { label: string; name: string; value: string; options: [string, string][]; onInput: (value: string) => void }) {
+  return (
+    <label class="field">
+      <span>{props.label}</span>
+      <select name={props.name} value={props.value} onChange={(event) => props.onInput(event.currentTarget.value)}>
+        {props.options.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+      </select>
+    </label>
+  )
+}
+
+// A native dialog: focus stays inside, Escape closes.
+export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
+  const ref = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const dialog = ref.current
+    dialog?.showModal()
+    return () => dialog?.close()
+  }, [])
+  return (
+    <dialog ref={ref} aria-label={title} onCancel={(event) => { event.preventDefault(); onClose() }}>
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="plain" aria-label="Close" onClick={onClose}>×</button>
+      </header>
+      {children}
+    </dialog>
+  )
+}
+
+// A form whose submit runs an action: disabled meanwhile, its failure shown.
+export function Form({ action, submit, children, danger }: { action: () => Promise<void>; submit: string; children: ComponentChildren; danger?: boolean }) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<string | null>(null)
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        setBusy(true)
+        setError(null)
+        action().then(() => setBusy(false), (failed: unknown) => { setBusy(false); setError(message(failed)) })
+      }}
+    >
+      {children}
+      <Failure text={error} />
+      <div class="actions"><button type="submit" class={danger ? 'danger' : 'primary'} disabled={busy}>{submit}</button></div>
+    </form>
+  )
+}
+
+// A button that runs an action.
+export function Act({ action, children, kind, disabled }: { action: () => Promise<unknown>; children: ComponentChildren; kind?: string; disabled?: boolean }) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<string | null>(null)
+  return (
+    <>
+      <button
+        type="button"
+        class={kind}
+        disabled={busy || disabled}
+        title={error ?? undefined}
+        onClick={() => {
+          setBusy(true)
+          setError(null)
+          action().then(() => setBusy(false), (failed: unknown) => { setBusy(false); setError(message(failed)) })
+        }}
+      >
+        {children}
+      </button>
+      {error && <Failure text={error} />}
+    </>
+  )
+}
+
+export function Copy({ text }: { text: string }) {
+  const [done, setDone] = useState(false)
+  return (
+    <span class="copy">
+      <code>{text}</code>
+      <button type="button" class="plain" onClick={() => { void navigator.clipboard?.writeText(text); setDone(true); setTimeout(() => setDone(false), 1500) }}>{done ? 'copied' : 'copy'}</button>
+    </span>
+  )
+}
+
+export function Ago({ at }: { at: string | null }) {
+  if (!at) return <span class="muted">never</span>
+  const seconds = (Date.now() - Date.parse(at)) / 1000
+  const steps: [number, string][] = [[60, 'second'], [3600, 'minute'], [86400, 'hour'], [Infinity, 'day']]
+  const i = steps.findIndex(([end]) => seconds < end)
+  const n = Math.max(1, Math.round(seconds / (i === 0 ? 1 : steps[i - 1]![0])))
+  return <time dateTime={at} title={new Date(at).toLocaleString()}>{seconds < 5 ? 'just now' : `${n} ${steps[i]![1]}${n === 1 ? '' : 's'} ago`}</time>
+}
+
+// A log that is followed: events "line", each a JSON string.
+export function Log({ path }: { path: string }) {
+  const ref = useRef<HTMLPreElement>(null)
+  const [live, setLive] = useState(true)
+  useEffect(() => {
+    const pre = ref.current!
+    pre.textContent = ''
+    let lines = 0
+    const source = new EventSource(`/api/v1${path}`)
+    source.addEventListener('line', (event) => {
+      const end = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40
+      pre.append(`${JSON.parse((event as MessageEvent<string>).data) as string}\n`)
+      if (++lines > 5000) pre.firstChild?.remove()
+      if (end) pre.scrollTop = pre.scrollHeight
+    })
+    source.onerror = () => {
+      source.close() // a log is read from its tail: a second connection would repeat it
+      setLive(false)
+    }
+    return () => source.close()
+  }, [path])
+  return <><pre class="log" ref={ref} tabIndex={0} aria-label="log" /><small class="muted">{live ? 'live' : 'ended'}</small></>
+}

@@ -1,0 +1,79 @@
+import { useState } from 'preact/hooks'
+import { all, get, post, type Instance, type Package, type Platform, type Session, type Tenant } from '../api'
+import { useEvents } from '../events'
+import { Copy, Dialog, Failure, Field, Form, Skeleton, State, useLoad } from '../parts'
+import { go, Link } from '../router'
+
+function NewTenant({ onClose }: { onClose: () => void }) {
+  const [slug, setSlug] = useState('')
+  const [name, setName] = useState('')
+  return (
+    <Dialog title="New tenant" onClose={onClose}>
+      <Form submit="Create" action={async () => { await post('/tenants', { slug, name: name || slug }); onClose(); location.assign(`/ui/tenants/${slug}`) }}>
+        <Field label="Slug" name="slug" value={slug} onInput={setSlug} required autofocus hint="Also its npm scope: @slug. Letters, digits and hyphens." />
+        <Field label="Name" name="name" value={name} onInput={setName} placeholder={slug} />
+      </Form>
+    </Dialog>
+  )
+}
+
+// What a new platform still needs, in order.
+function FirstSteps({ tenants, instances, packages, platform }: { tenants: Tenant[]; instances: Instance[]; packages: Package[]; platform: Platform | null }) {
+  const scope = tenants[0]?.slug ?? 'acme'
+  const steps: [boolean, string, preact.ComponentChildren][] = [
+    [tenants.length > 0, 'Make a tenant', <>A tenant owns instances, members and the npm scope <code>@{scope}</code>.</>],
+    [instances.length > 0, 'Make an instance', <>A Node-RED of its own, at its own address.</>],
+    [packages.length > 0, 'Publish a node', <>
+      <Copy text={`npm login --registry ${platform?.registry_url ?? ''}`} /> then, in a node whose name begins with <code>@{scope}/</code>,{' '}
+      <Copy text={`npm publish --registry ${platform?.registry_url ?? ''}`} />
+    </>],
+    [false, 'Install it', <>In the editor: menu, <em>Manage palette</em>, <em>Install</em>. Your organisation’s nodes are listed there.</>],
+  ]
+  if (packages.length > 0 && instances.length > 0) return null
+  return (
+    <section class="card" aria-labelledby="first">
+      <h2 id="first">First steps</h2>
+      <ol class="steps">
+        {steps.map(([done, title, text]) => <li key={title} class={done ? 'done' : ''}><strong>{title}</strong> <span>{text}</span></li>)}
+      </ol>
+    </section>
+  )
+}
+
+export function Home({ session }: { session: Session }) {
+  const [adding, setAdding] = useState(false)
+  const tenants = useLoad(() => all<Tenant>('/tenants'), [])
+  const instances = useLoad(() => all<Instance>('/instances'), [])
+  const packages = useLoad(() => all<Package>('/packages'), [])
+  const platform = useLoad(() => get<Platform>('/platform'), [])
+  useEvents<Instance>('instance', instances.reload, instances.reload)
+
+  document.title = 'Redhouse'
+  if (tenants.error) return <Failure text={tenants.error} />
+  return (
+    <>
+      <div class="title">
+        <h1>Tenants</h1>
+        {session.user.admin && <button type="button" class="primary" onClick={() => setAdding(true)}>New tenant</button>}
+      </div>
+      {tenants.value && instances.value && packages.value &&
+        <FirstSteps tenants={tenants.value} instances={instances.value} packages={packages.value} platform={platform.value} />}
+      {!tenants.value && <Skeleton />}
+      <div class="tiles">
+        {tenants.value?.map((t) => (
+          <section key={t.slug} class="card tile" aria-label={t.name}>
+            <h2><Link to={`/ui/tenants/${t.slug}`}>{t.name}</Link></h2>
+            <p class="muted">{t.slug} · {t.members} members · you are {t.role}</p>
+            <ul class="plainlist">
+              {(instances.value ?? []).filter((i) => i.tenant === t.slug).map((i) => (
+                <li key={i.slug}><Link to={`/ui/instances/${i.slug}`}>{i.name}</Link> <State state={i.state} />
+                  {i.state === 'running' && <a class="right" href={i.url}>Open editor</a>}</li>
+              ))}
+            </ul>
+          </section>
+        ))}
+      </div>
+      {adding && <NewTenant onClose={() => { setAdding(false); go('/ui/', true); tenants.reload() }} />}
+    </>
+  )
+}

@@ -1,0 +1,37 @@
+import { useState } from 'preact/hooks'
+import { get, type Instance } from '../api'
+import { useEvents } from '../events'
+import { Ago, Failure, Log, Skeleton, State, useLoad } from '../parts'
+import { go, Link } from '../router'
+import { Controls, Remove } from './instances'
+
+export function InstanceView({ slug }: { slug: string }) {
+  const one = useLoad(() => get<Instance>(`/instances/${slug}`), [slug])
+  const [removing, setRemoving] = useState(false)
+  useEvents<Instance>('instance', (i) => { if (i.slug === slug) one.reload() }, one.reload)
+
+  const i = one.value
+  document.title = `${i?.name ?? slug} · Redhouse`
+  if (one.error) return <Failure text={one.error} />
+  if (!i) return <Skeleton rows={6} />
+  const facts: [string, preact.ComponentChildren][] = [
+    ['Editor', <a href={i.url}>{i.url}</a>],
+    ['What its flows serve', <a href={i.app_url}>{i.app_url}</a>],
+    ['Stack', `${i.stack}${i.node_red ? ` · Node-RED ${i.node_red} · Node.js ${i.node}` : ''}`],
+    ['Memory limit', `${Math.round(i.memory_limit_bytes / 1048576)} MB`],
+    ['Unasked restarts', String(i.restarts)],
+    ['Made', <Ago at={i.created_at} />],
+  ]
+  return (
+    <>
+      <p class="crumb"><Link to={`/ui/tenants/${i.tenant}`}>{i.tenant}</Link> /</p>
+      <div class="title"><h1>{i.name}</h1><State state={i.state} /><span class="muted">for <Ago at={i.since} /></span></div>
+      <Failure text={i.cause} />
+      <Controls instance={i} may onRemove={() => setRemoving(true)} />
+      <dl class="facts card">{facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
+      <h2>Log</h2>
+      <Log path={`/instances/${slug}/logs?tail=300&follow=true`} />
+      {removing && <Remove instance={i} onClose={() => setRemoving(false)} onDone={() => go(`/ui/tenants/${i.tenant}`)} />}
+    </>
+  )
+}

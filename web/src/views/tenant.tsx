@@ -1,0 +1,32 @@
+import { get, type Session, type Tenant } from '../api'
+import { Failure, Skeleton, useLoad } from '../parts'
+import { Link } from '../router'
+import { Instances } from './instances'
+import { Members } from './members'
+import { Packages } from './packages'
+import { Sources } from './sources'
+import { TenantTheme } from './theme'
+
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['sources', 'Sources'], ['theme', 'Theme'], ['members', 'Members']]
+
+export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
+  const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
+  const scopes = session.tenants.find((t) => t.slug === slug)?.scopes ?? []
+  const may = (scope: string) => session.user.admin || scopes.includes(scope)
+
+  document.title = `${tenant.value?.name ?? slug} · Redhouse`
+  if (tenant.error) return <Failure text={tenant.error} />
+  return (
+    <>
+      <div class="title"><h1>{tenant.value?.name ?? <Skeleton rows={1} />}</h1><span class="muted">@{slug}</span></div>
+      <nav class="tabs" aria-label="Tenant">
+        {tabs.map(([id, text]) => <Link key={id} to={`/ui/tenants/${slug}/${id}`} current={id === tab}>{text}</Link>)}
+      </nav>
+      {tab === 'packages' ? <Packages tenant={slug} />
+        : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
+        : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />
+        : tab === 'members' ? <Members tenant={slug} may={may('tenant:admin')} />
+        : <Instances tenant={slug} may={may('instance:control')} />}
+    </>
+  )
+}
