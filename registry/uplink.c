@@ -250,19 +250,6 @@ int uplink_document(struct uplink *uplink, struct pool *pool, struct text name,
     return uplink_map(pool, fd, bytes, doc, err);
 }
 
-int uplink_has_served(struct uplink *uplink, struct pool *pool, struct text name, bool *out,
-                      struct err *err)
-{
-    static const char sql[] = "SELECT (SELECT count(*) FROM uplink_document WHERE name = ?1) + "
-                              "(SELECT count(*) FROM uplink_tarball WHERE name = ?1)";
-    int64_t n;
-    auto_read struct db_read r = db_read(uplink->config.control, err);
-    if (r.conn == NULL || db_get(r.conn, pool, err, sql, "s", "i", name, &n) != 0)
-        return -1;
-    *out = n > 0;
-    return 0;
-}
-
 void uplink_forget(struct uplink *uplink, struct text name)
 {
     auto_pool struct pool *pool = pool_new();

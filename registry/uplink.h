@@ -47,8 +47,5 @@ struct uplink_file {
 };
 int uplink_tarball(struct uplink *uplink, struct pool *pool, const struct pkgname *name,
                    struct text file, struct uplink_file *out, struct err *err);
-/* Was anything of this name ever served? */
-int uplink_has_served(struct uplink *uplink, struct pool *pool, struct text name, bool *out,
-                      struct err *err);
 /* Forgets what is remembered of a name: it was claimed, or the claim was lifted. */
 void uplink_forget(struct uplink *uplink, struct text name);

@@ -1,0 +1,71 @@
+#include "registry/listing.h"
+
+#include "core/db.h"
+#include "core/pool.h"
+#include "registry/area.h"
+#include "registry/origin.h"
+
+void listing_words(struct listing *listing, struct pool *pool, struct text text)
+{
+    struct text rest = text_lower(pool, text), word;
+    while (text_cut(&rest, ' ', &word) && listing->n_words < LISTING_MAX_WORDS)
+        if (word.len > 0)
+            listing->words[listing->n_words++] = word;
+}
+
+static bool holds(struct text where, struct text word)
+{
+    return memmem(where.base != NULL ? where.base : "", where.len, word.base, word.len) != NULL;
+}
+
+static bool fits(const struct listing *l, struct pool *pool, const struct listing_row *row)
+{
+    if (l->n_words == 0)
+        return true;
+    struct text description = text_lower(pool, row->description);
+    struct text keywords = text_lower(pool, row->keywords);
+    for (size_t i = 0; i < l->n_words; i++)
+        if (!holds(row->name, l->words[i]) && !holds(description, l->words[i]) &&
+            !holds(keywords, l->words[i]))
+            return false;
+    return true;
+}
+
+/* Rows of one tenant mostly stand together, so the last judgement is kept. */
+static bool may_see(const struct listing *l, struct pool *pool, struct text tenant,
+                    struct text *last, bool *may)
+{
+    if (last->base != NULL && text_eq(*last, tenant))
+        return *may;
+    struct origin origin = {ORIGIN_PLATFORM, NULL};
+    if (tenant.base != NULL)
+        origin = (struct origin){ORIGIN_TENANT, text_c(pool, tenant)};
+    *may = origin_may_read(l->registry, l->who, &origin);
+    *last = tenant.base != NULL ? tenant : TEXT("");
+    return *may;
+}
+
+int listing_each(const struct listing *listing, struct db_conn *conn, struct pool *pool,
+                 bool (*fn)(void *arg, const struct listing_row *row), void *arg, struct err *err)
+{
+    static const char sql[] =
+        "SELECT name, tenant, latest, description, keywords, types, publisher, modified_at, versions, "
+        "deprecated FROM package WHERE name > coalesce(?1, '') AND (?2 IS NULL OR tenant = ?2) "
+        "ORDER BY name";
+    struct listing_row row;
+    struct text last = TEXT_NONE;
+    bool may = false;
+    int64_t deprecated;
+    auto_rows struct db_rows q;
+    if (db_each(&q, conn, err, sql, "sz", listing->after, listing->tenant) != 0)
+        return -1;
+    while (db_next(&q, pool, "sssssssiii", &row.name, &row.tenant, &row.latest, &row.description,
+                   &row.keywords, &row.types, &row.publisher, &row.modified_ms, &row.versions,
+                   &deprecated)) {
+        row.deprecated = deprecated != 0;
+        if (may_see(listing, pool, row.tenant, &last, &may) && fits(listing, pool, &row) &&
+            !fn(arg, &row))
+            return 0;
+    }
+    return q.failed ? -1 : 0;
+}

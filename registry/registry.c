@@ -1,0 +1,98 @@
+#include "registry/registry.h"
+
+#include "core/err.h"
+#include "core/pool.h"
+#include "http/ready.h"
+#include "registry/area.h"
+#include "registry/login.h"
+#include "registry/origin.h"
+#include "registry/routes.h"
+#include "registry/uplink.h"
+
+#include <stdlib.h>
+
+#define DEFAULT_FRESH_MS (5 * 60 * 1000)
+
+static char *copy(const char *s)
+{
+    return s != NULL ? xstrdup(s) : NULL;
+}
+
+static void drop(const char *s)
+{
+    free((char *)(uintptr_t)s);
+}
+
+static void copy_config(struct registry *r, const struct registry_config *config)
+{
+    r->config = *config;
+    r->config.public_url = copy(config->public_url);
+    r->config.uplink_url = copy(config->uplink_url);
+    r->config.spool_dir = copy(config->spool_dir);
+    r->config.platform_scope = copy(config->platform_scope);
+    if (r->config.max_tarball == 0)
+        r->config.max_tarball = DEFAULT_MAX_TARBALL;
+    if (r->config.uplink_fresh_ms == 0)
+        r->config.uplink_fresh_ms = DEFAULT_FRESH_MS;
+    r->base = xprintf("%s/npm", config->public_url);
+}
+
+static void open_uplink(struct registry *r)
+{
+    if (r->config.uplink_url == NULL || r->config.fetcher == NULL)
+        return;
+    struct uplink_config config = {.control = r->config.control,
+                                   .blobs = r->config.blobs,
+                                   .fetcher = r->config.fetcher,
+                                   .url = r->config.uplink_url,
+                                   .spool_dir = r->config.spool_dir,
+                                   .fresh_ms = r->config.uplink_fresh_ms};
+    r->uplink = uplink_open(&config);
+}
+
+struct registry *registry_open(const struct registry_config *config, struct err *err)
+{
+    struct registry *r = xcalloc(1, sizeof *r);
+    copy_config(r, config);
+    snapshot_slot_init(&r->names);
+    pthread_mutex_init(&r->names_lock, NULL);
+    r->logins = logins_new();
+    open_uplink(r);
+    if (origin_reload(r, err) != 0) {
+        registry_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+void registry_close(struct registry *registry)
+{
+    if (registry == NULL)
+        return;
+    uplink_close(registry->uplink);
+    logins_free(registry->logins);
+    origin_release(registry);
+    pthread_mutex_destroy(&registry->names_lock);
+    drop(registry->base);
+    drop(registry->config.public_url);
+    drop(registry->config.uplink_url);
+    drop(registry->config.spool_dir);
+    drop(registry->config.platform_scope);
+    free(registry);
+}
+
+void registry_changed(struct registry *registry, const char *tenant, struct text name)
+{
+    auto_pool struct pool *pool = pool_new();
+    ready_drop_prefix(registry->config.ready, text_printf(pool, "npm %.*s ", TEXT_ARG(name)));
+    if (registry->config.changed != NULL)
+        registry->config.changed(registry->config.arg, tenant, name);
+}
+
+int registry_routes(struct registry *registry, struct router *router, struct err *err)
+{
+    if (routes_packages(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
+        routes_api(registry, router, err) != 0)
+        return -1;
+    return routes_rest(registry, router, err);
+}

@@ -1,0 +1,12 @@
+/* The route tables of the registry, one function a file. */
+#pragma once
+
+struct err;
+struct registry;
+struct router;
+
+int routes_packages(struct registry *registry, struct router *router, struct err *err);
+int routes_users(struct registry *registry, struct router *router, struct err *err);
+int routes_api(struct registry *registry, struct router *router, struct err *err);
+/* Whatever else clients ask below /npm/: a quick 404, since npm repeats all but 4xx. Last. */
+int routes_rest(struct registry *registry, struct router *router, struct err *err);
