@@ -7,7 +7,7 @@
 struct logins;
 struct uplink;
 
-#define DEFAULT_MAX_TARBALL ((size_t)64 << 20)
+#define MOST_TARBALL ((size_t)64 << 20)
 
 struct registry {
     struct registry_config config; /* texts owned */

@@ -14,13 +14,15 @@ static int check_name(struct text name, struct err *err)
     if (pkgname_check_new(name, err) != 0)
         return -1;
     if (name.base[0] == '@')
-        return err_set(err, ERR_UNPROCESSABLE, "bad_package_name",
-                       "Only a name without a scope is claimed; a scope belongs to its tenant already.");
+        return err_set(
+            err, ERR_UNPROCESSABLE, "bad_package_name",
+            "Only a name without a scope is claimed; a scope belongs to its tenant already.");
     return 0;
 }
 
 /* The name changed hands: nothing that was remembered of it holds. */
-static int turn_over(struct registry *registry, struct pool *pool, struct text name, struct err *err)
+static int turn_over(struct registry *registry, struct pool *pool, struct text name,
+                     struct err *err)
 {
     if (origin_reload(registry, err) != 0)
         return -1;
@@ -30,26 +32,28 @@ static int turn_over(struct registry *registry, struct pool *pool, struct text n
     return 0;
 }
 
-int claim_create(struct registry *registry, struct pool *pool, const struct claim *claim,
-                 struct err *err)
+int claim_create(struct registry *registry, struct pool *pool, struct claim *claim, struct err *err)
 {
-    static const char sql[] = "INSERT INTO package_claim (name, tenant, created_at, created_by, took_over) "
-                              "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    static const char sql[] =
+        "INSERT INTO package_claim (name, tenant, created_at, created_by, took_over) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     static const char served_sql[] =
         "SELECT (SELECT count(*) FROM uplink_document WHERE name = ?1) + "
         "(SELECT count(*) FROM uplink_tarball WHERE name = ?1)";
     int64_t served;
+    claim->created_ms = clock_wall_ms();
     auto_tx struct db_tx tx = {0};
     if (check_name(claim->name, err) != 0 || db_begin(&tx, registry->config.control, err) != 0 ||
         db_get(tx.conn, pool, err, served_sql, "s", "i", claim->name, &served) != 0)
         return -1;
     if (served > 0 && !claim->take_over)
-        return err_set(err, ERR_CONFLICT, "served_before",
-                       "Public versions of \"%.*s\" were served already, so that what is installed would "
-                       "change its origin. Claim it with --take-over if that is meant.",
-                       TEXT_ARG(claim->name));
-    int rows = db_do(tx.conn, err, sql, "szisi", claim->name, claim->tenant, clock_wall_ms(), claim->by,
-                     (int64_t)(served > 0));
+        return err_set(
+            err, ERR_CONFLICT, "served_before",
+            "Public versions of \"%.*s\" were served already, so that what is installed would "
+            "change its origin. Claim it with --take-over if that is meant.",
+            TEXT_ARG(claim->name));
+    int rows = db_do(tx.conn, err, sql, "szisi", claim->name, claim->tenant, claim->created_ms,
+                     claim->by, (int64_t)(served > 0));
     if (rows == 0)
         return err_set(err, ERR_CONFLICT, "claimed", "\"%.*s\" is claimed already.",
                        TEXT_ARG(claim->name));

@@ -49,7 +49,8 @@ int listing_each(const struct listing *listing, struct db_conn *conn, struct poo
                  bool (*fn)(void *arg, const struct listing_row *row), void *arg, struct err *err)
 {
     static const char sql[] =
-        "SELECT name, tenant, latest, description, keywords, types, publisher, modified_at, versions, "
+        "SELECT name, tenant, latest, description, keywords, types, publisher, modified_at, "
+        "versions, "
         "deprecated FROM package WHERE name > coalesce(?1, '') AND (?2 IS NULL OR tenant = ?2) "
         "ORDER BY name";
     struct listing_row row;
@@ -57,7 +58,7 @@ int listing_each(const struct listing *listing, struct db_conn *conn, struct poo
     bool may = false;
     int64_t deprecated;
     auto_rows struct db_rows q;
-    if (db_each(&q, conn, err, sql, "sz", listing->after, listing->tenant) != 0)
+    if (db_each (&q, conn, err, sql, "sz", listing->after, listing->tenant) != 0)
         return -1;
     while (db_next(&q, pool, "sssssssiii", &row.name, &row.tenant, &row.latest, &row.description,
                    &row.keywords, &row.types, &row.publisher, &row.modified_ms, &row.versions,

@@ -1,6 +1,7 @@
 /*
- * Which packages somebody may see, in the order of names: for searches, lists of the portal and, later,
- * catalogues. Reads the summaries in the rows of package; nothing is parsed that was not asked for.
+ * Which packages somebody may see, in the order of names: for searches, lists of the portal and,
+ * later, catalogues. Reads the summaries in the rows of package; nothing is parsed that was not
+ * asked for.
  */
 #pragma once
 
@@ -26,9 +27,10 @@ struct listing_row {
 struct listing {
     const struct registry *registry;
     const struct identity *who;
-    const char *tenant;  /* only of this tenant (id); NULL: of all */
-    struct text after;   /* only names behind it; absent: from the start */
-    struct text words[LISTING_MAX_WORDS]; /* lower case; each stands in name, description or keywords */
+    const char *tenant; /* only of this tenant (id); NULL: of all */
+    struct text after;  /* only names behind it; absent: from the start */
+    struct text
+        words[LISTING_MAX_WORDS]; /* lower case; each stands in name, description or keywords */
     size_t n_words;
 };
 

@@ -96,8 +96,9 @@ int login_begin(struct logins *logins, struct pool *pool, struct text peer, stru
         drop(logins, &logins->all);
     pthread_mutex_unlock(&logins->lock);
     if (full)
-        return err_set(err, ERR_TOO_MANY, "too_many_logins",
-                       "Too many logins wait to be allowed. Finish one or try again in a few minutes.");
+        return err_set(
+            err, ERR_TOO_MANY, "too_many_logins",
+            "Too many logins wait to be allowed. Finish one or try again in a few minutes.");
     *page = a;
     *poll = b;
     return 0;
@@ -181,8 +182,8 @@ int login_classic(struct registry *registry, struct pool *pool, const struct log
         if (account_user_create(account, &made, id, err) != 0)
             return -1;
         user = id;
-    } else if (account_login(account, pool, login->name, login->password, login->peer, &user, err) !=
-               0) {
+    } else if (account_login(account, pool, login->name, login->password, login->peer, &user,
+                             err) != 0) {
         return -1;
     }
     return login_token(registry, pool, user, token, err);

@@ -1,7 +1,8 @@
 /*
- * Logins of npm. The web login is a meeting of two: npm polls one secret address while a person opens
- * another, sees who asks, and allows it. Both live in memory only, for ten minutes. The classic login is a
- * password in a document. Either way npm gets a token that reads and publishes packages and nothing else.
+ * Logins of npm. The web login is a meeting of two: npm polls one secret address while a person
+ * opens another, sees who asks, and allows it. Both live in memory only, for ten minutes. The
+ * classic login is a password in a document. Either way npm gets a token that reads and publishes
+ * packages and nothing else.
  */
 #pragma once
 
@@ -18,8 +19,8 @@ struct registry;
 struct logins *logins_new(void);
 void logins_free(struct logins *logins); /* NULL is fine */
 
-/* page and poll: the secrets of the two addresses, in pool. ERR_TOO_MANY "too_many_logins" when an address
- * has too many of them open. */
+/* page and poll: the secrets of the two addresses, in pool. ERR_TOO_MANY "too_many_logins" when an
+ * address has too many of them open. */
 int login_begin(struct logins *logins, struct pool *pool, struct text peer, struct text *page,
                 struct text *poll, struct err *err);
 /* Where the request came from; false when there is no such login (any more). */
@@ -31,8 +32,8 @@ enum login_state { LOGIN_UNKNOWN, LOGIN_WAITING, LOGIN_DONE };
 enum login_state login_poll(struct logins *logins, struct pool *pool, struct text poll,
                             struct text *token);
 
-/* Checks the password (password lane) and makes a token. With create and self-registration on, an unknown
- * user is made. ERR_UNAUTHORIZED "bad_credentials", ERR_TOO_MANY "login_limited". */
+/* Checks the password (password lane) and makes a token. With create and self-registration on, an
+ * unknown user is made. ERR_UNAUTHORIZED "bad_credentials", ERR_TOO_MANY "login_limited". */
 struct login_classic {
     struct text name, password, email, peer;
     bool create;

@@ -30,8 +30,8 @@ static void copy_config(struct registry *r, const struct registry_config *config
     r->config.uplink_url = copy(config->uplink_url);
     r->config.spool_dir = copy(config->spool_dir);
     r->config.platform_scope = copy(config->platform_scope);
-    if (r->config.max_tarball == 0)
-        r->config.max_tarball = DEFAULT_MAX_TARBALL;
+    if (r->config.max_tarball == 0 || r->config.max_tarball > MOST_TARBALL)
+        r->config.max_tarball = MOST_TARBALL;
     if (r->config.uplink_fresh_ms == 0)
         r->config.uplink_fresh_ms = DEFAULT_FRESH_MS;
     r->base = xprintf("%s/npm", config->public_url);
@@ -91,7 +91,9 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
 
 int registry_routes(struct registry *registry, struct router *router, struct err *err)
 {
-    if (routes_packages(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
+    if (routes_packages(registry, router, err) != 0 ||
+        routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
+        routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_api(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);

@@ -9,6 +9,7 @@
 #include "registry/listing.h"
 #include "registry/pkgname.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MAX_HITS 10000
@@ -83,8 +84,8 @@ static int by_score(const void *a, const void *b)
     return text_cmp(x->row.name, y->row.name);
 }
 
-/* "keywords:a" and its kin go to their members, unknown qualifiers of npm are passed over, the rest is
- * words. */
+/* "keywords:a" and its kin go to their members, unknown qualifiers of npm are passed over, the rest
+ * is words. */
 static void read_text(struct hunt *h, struct pool *pool, struct text text)
 {
     struct text rest = text, word, key, value;
@@ -118,16 +119,17 @@ static void put_links(struct json_writer *w, struct pool *pool, const struct reg
 {
     json_key(w, "links");
     json_open(w);
-    json_put_text(w, "npm", text_printf(pool, "%s/packages/%.*s", registry->config.public_url,
-                                        TEXT_ARG(name)));
+    json_put_text(
+        w, "npm",
+        text_printf(pool, "%s/packages/%.*s", registry->config.public_url, TEXT_ARG(name)));
     json_close(w);
 }
 
 static void put_score(struct json_writer *w, unsigned score)
 {
     char number[16];
-    struct text t = text_n(number, (size_t)snprintf(number, sizeof number, "%u.%03u", score / 1000,
-                                                    score % 1000));
+    struct text t = text_n(
+        number, (size_t)snprintf(number, sizeof number, "%u.%03u", score / 1000, score % 1000));
     json_key(w, "score");
     json_open(w);
     json_key(w, "final");
@@ -182,7 +184,8 @@ static int put_hits(struct hunt *h, struct db_conn *conn, struct pool *pool,
     json_open(&w);
     json_key(&w, "objects");
     json_open_array(&w);
-    for (size_t i = (size_t)search->from; i < h->n && i < (size_t)(search->from + search->size); i++)
+    for (size_t i = (size_t)search->from; i < h->n && i < (size_t)(search->from + search->size);
+         i++)
         if (put_hit(&w, conn, pool, h->listing.registry, &h->hits[i], err) != 0)
             return -1;
     json_close_array(&w);

@@ -10,7 +10,7 @@ struct pool;
 struct registry;
 
 struct search {
-    struct text text;      /* words and qualifiers: keywords:a, scope:acme, maintainer:u, author:u */
+    struct text text; /* words and qualifiers: keywords:a, scope:acme, maintainer:u, author:u */
     int64_t size, from;
 };
 

@@ -176,3 +176,13 @@ int uplink_body_version(struct pool *pool, const char *base, const struct pkgnam
     *body = buf_take(&out, pool);
     return 0;
 }
+
+int uplink_body_tags(const struct pkgname *name, struct text doc, struct text *body,
+                     struct err *err)
+{
+    struct text tags = jsonscan_get(doc, "dist-tags");
+    if (!text_starts(tags, "{"))
+        return bad(name->full, err);
+    *body = tags;
+    return 0;
+}

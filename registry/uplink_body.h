@@ -23,3 +23,6 @@ bool uplink_body_dist(struct pool *pool, struct text doc, struct text version,
 /* versions[which] or versions[dist-tags[which]] with its tarball here; ERR_NOT_FOUND. */
 int uplink_body_version(struct pool *pool, const char *base, const struct pkgname *name,
                         struct text doc, struct text which, struct text *body, struct err *err);
+/* dist-tags as they came. */
+int uplink_body_tags(const struct pkgname *name, struct text doc, struct text *body,
+                     struct err *err);

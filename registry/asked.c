@@ -1,0 +1,65 @@
+#include "registry/asked.h"
+
+#include "core/err.h"
+#include "http/call.h"
+#include "registry/area.h"
+
+static bool fail(struct call *c, enum err_kind kind, const char *code, const char *text)
+{
+    struct err err;
+    err_set(&err, kind, code, "%s", text);
+    call_fail(c, &err);
+    return false;
+}
+
+static bool not_found(struct call *c)
+{
+    return fail(c, ERR_NOT_FOUND, "package_not_found", "There is no such package.");
+}
+
+static bool read_target(struct call *c, struct asked *asked)
+{
+    asked->registry = c->area;
+    if (!pkgname_split(call_param(c, "pkg"), &asked->name))
+        return false;
+    asked->origin = origin_of(asked->registry, c->pool, c->accounts, &asked->name);
+    return true;
+}
+
+bool asked_may_read(struct call *c, struct asked *asked)
+{
+    return read_target(c, asked) && origin_may_read(asked->registry, c->who, &asked->origin) &&
+           asked->origin.kind != ORIGIN_NOBODY;
+}
+
+bool asked_to_read(struct call *c, struct asked *asked)
+{
+    if (!read_target(c, asked))
+        return not_found(c);
+    if (origin_may_read(asked->registry, c->who, &asked->origin))
+        return asked->origin.kind != ORIGIN_NOBODY || not_found(c);
+    if (c->who->kind == IDENTITY_ANONYMOUS)
+        return fail(c, ERR_UNAUTHORIZED, "login_needed", "Log in first: npm login.");
+    return not_found(c);
+}
+
+bool asked_to_write(struct call *c, struct asked *asked)
+{
+    struct err err;
+    if (!read_target(c, asked)) {
+        if (pkgname_check_new(call_param(c, "pkg"), &err) == 0)
+            return not_found(c);
+        call_fail(c, &err);
+        return false;
+    }
+    return asked_went_well(
+        c, origin_check_write(asked->registry, c->who, &asked->origin, asked->name.full, &err),
+        &err);
+}
+
+bool asked_went_well(struct call *c, int failed, const struct err *err)
+{
+    if (failed != 0)
+        call_fail(c, err);
+    return failed == 0;
+}

@@ -1,0 +1,20 @@
+/* What the handlers share: which package is asked for, whose it is, and whether the asker may. */
+#pragma once
+
+#include "registry/origin.h"
+
+struct call;
+
+struct asked {
+    struct registry *registry;
+    struct pkgname name;
+    struct origin origin;
+};
+
+/* Both answer the call and return false when the package is not to be read or written. */
+bool asked_to_read(struct call *c, struct asked *asked);
+bool asked_to_write(struct call *c, struct asked *asked);
+/* As asked_to_read without an answer: for handlers on a loop. */
+bool asked_may_read(struct call *c, struct asked *asked);
+/* Answers with err unless failed is 0. True: go on. */
+bool asked_went_well(struct call *c, int failed, const struct err *err);

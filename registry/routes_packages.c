@@ -1,0 +1,259 @@
+#include "core/blob.h"
+#include "core/db.h"
+#include "core/err.h"
+#include "core/json.h"
+#include "http/ready.h"
+#include "http/route.h"
+#include "registry/area.h"
+#include "registry/asked.h"
+#include "registry/package.h"
+#include "registry/packument.h"
+#include "registry/routes.h"
+#include "registry/uplink.h"
+#include "registry/uplink_body.h"
+
+#define FACES (FACE_PLATFORM | FACE_CARRIER)
+
+static const char *const form_words[] = {
+    [PACKUMENT_FULL] = "full", [PACKUMENT_ABBREVIATED] = "short"};
+static const char *const form_mimes[] = {
+    [PACKUMENT_FULL] = MIME_JSON, [PACKUMENT_ABBREVIATED] = MIME_ABBREVIATED};
+
+static enum packument_form form_of(struct call *c)
+{
+    struct text accept = call_header(c, "accept");
+    static const char mark[] = "application/vnd.npm.install-v1+json";
+    bool abbreviated =
+        accept.base != NULL && memmem(accept.base, accept.len, mark, sizeof mark - 1) != NULL;
+    return abbreviated ? PACKUMENT_ABBREVIATED : PACKUMENT_FULL;
+}
+
+static struct text key_of(struct call *c, const struct asked *a, enum packument_form form)
+{
+    return text_printf(c->pool, "npm %.*s %s", TEXT_ARG(a->name.full), form_words[form]);
+}
+
+/* Who may read differs from asker to asker, and what is there may change at any moment: a cache
+ * asks. */
+static void set_headers(struct call *c)
+{
+    call_set(c, "cache-control", TEXT("private, no-cache"));
+    call_set(c, "vary", TEXT("accept, accept-encoding, authorization"));
+}
+
+static bool ready_packument(struct call *c)
+{
+    struct asked a;
+    if (!asked_may_read(c, &a))
+        return false;
+    enum packument_form form = form_of(c);
+    if (a.origin.kind == ORIGIN_PUBLIC &&
+        (a.registry->uplink == NULL || !uplink_is_fresh(a.registry->uplink, a.name.full, form)))
+        return false;
+    set_headers(c);
+    return ready_answer(a.registry->config.ready, c, key_of(c, &a, form), form_mimes[form]);
+}
+
+/* What a build needs; lives in the call's pool while the call waits for it. */
+struct building {
+    struct registry *registry;
+    struct pkgname name;
+    enum packument_form form;
+};
+
+static int build_own(void *arg, struct pool *pool, struct text key, struct text *body,
+                     struct err *err)
+{
+    const struct building *b = arg;
+    auto_read struct db_read r = db_read(b->registry->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    return packument_build(r.conn, pool, b->registry->base, b->name.full, b->form, body, err);
+}
+
+static int build_public(void *arg, struct pool *pool, struct text key, struct text *body,
+                        struct err *err)
+{
+    const struct building *b = arg;
+    struct text doc;
+    if (uplink_document(b->registry->uplink, pool, b->name.full, b->form, &doc, err) != 0)
+        return -1;
+    return uplink_body(pool, b->registry->base, &b->name, doc, body, err);
+}
+
+/* Brings a public document up to date; answers when that fails. */
+static bool refresh(struct call *c, const struct asked *a, enum packument_form form)
+{
+    struct err err;
+    bool changed;
+    if (a->registry->uplink == NULL) {
+        err_set(&err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
+                TEXT_ARG(a->name.full));
+        return asked_went_well(c, -1, &err);
+    }
+    if (!asked_went_well(c, uplink_refresh(a->registry->uplink, a->name.full, form, &changed, &err),
+                         &err))
+        return false;
+    if (changed)
+        ready_drop(a->registry->config.ready, key_of(c, a, form));
+    return true;
+}
+
+static void get_packument(struct call *c)
+{
+    struct asked a;
+    if (!asked_to_read(c, &a))
+        return;
+    struct building b = {a.registry, a.name, form_of(c)};
+    bool public = a.origin.kind == ORIGIN_PUBLIC;
+    if (public && !refresh(c, &a, b.form))
+        return;
+    set_headers(c);
+    ready_build(a.registry->config.ready, c, key_of(c, &a, b.form), form_mimes[b.form],
+                public ? build_public : build_own, &b);
+}
+
+/* The body of GET /PKG/VERSION and of tags, ours or the uplink's. */
+static void answer_part(struct call *c, int failed, struct text body, const struct err *err)
+{
+    if (!asked_went_well(c, failed, err))
+        return;
+    set_headers(c);
+    call_bytes(c, 200, MIME_JSON, body);
+}
+
+static void get_version(struct call *c)
+{
+    struct asked a;
+    struct err err;
+    struct text body, doc, which = call_param(c, "version");
+    int failed;
+    if (!asked_to_read(c, &a))
+        return;
+    if (a.origin.kind == ORIGIN_PUBLIC) {
+        if (!refresh(c, &a, PACKUMENT_FULL))
+            return;
+        failed =
+            uplink_document(a.registry->uplink, c->pool, a.name.full, PACKUMENT_FULL, &doc, &err);
+        if (failed == 0)
+            failed =
+                uplink_body_version(c->pool, a.registry->base, &a.name, doc, which, &body, &err);
+    } else {
+        auto_read struct db_read r = db_read(a.registry->config.control, &err);
+        failed = r.conn == NULL || packument_version(r.conn, c->pool, a.registry->base, a.name.full,
+                                                     which, &body, &err) != 0;
+    }
+    answer_part(c, failed, body, &err);
+}
+
+static void get_tags(struct call *c)
+{
+    struct asked a;
+    struct err err;
+    struct text body, doc;
+    int failed;
+    if (!asked_to_read(c, &a))
+        return;
+    if (a.origin.kind == ORIGIN_PUBLIC) {
+        if (!refresh(c, &a, PACKUMENT_ABBREVIATED))
+            return;
+        failed = uplink_document(a.registry->uplink, c->pool, a.name.full, PACKUMENT_ABBREVIATED,
+                                 &doc, &err);
+        if (failed == 0)
+            failed = uplink_body_tags(&a.name, doc, &body, &err);
+    } else {
+        auto_read struct db_read r = db_read(a.registry->config.control, &err);
+        failed = r.conn == NULL || packument_tags(r.conn, c->pool, a.name.full, &body, &err) != 0;
+    }
+    answer_part(c, failed, body, &err);
+}
+
+static int open_own(struct call *c, const struct asked *a, struct text file,
+                    struct uplink_file *out, struct err *err)
+{
+    struct package_stored stored;
+    struct blob_id id;
+    struct text version = packument_tarball_version(&a->name, file);
+    auto_read struct db_read r = db_read(a->registry->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    if (version.base == NULL ||
+        package_get_stored(r.conn, c->pool, a->name.full, version, &stored, NULL) != 0 ||
+        stored.sha512.len != sizeof id.sha512)
+        return err_set(err, ERR_NOT_FOUND, "file_not_found", "There is no such tarball.");
+    memcpy(id.sha512, stored.sha512.base, sizeof id.sha512);
+    out->etag = text_printf(c->pool, "\"%.*s\"", 32, blob_hex(c->pool, &id).base);
+    return blob_open(a->registry->config.blobs, &id, &out->fd, &out->bytes, err);
+}
+
+static void get_tarball(struct call *c)
+{
+    struct asked a;
+    struct err err;
+    struct uplink_file file;
+    struct text name = call_param(c, "file");
+    int failed;
+    if (!asked_to_read(c, &a))
+        return;
+    if (a.origin.kind == ORIGIN_PUBLIC && a.registry->uplink != NULL)
+        failed = uplink_tarball(a.registry->uplink, c->pool, &a.name, name, &file, &err);
+    else
+        failed = open_own(c, &a, name, &file, &err);
+    if (!asked_went_well(c, failed, &err))
+        return;
+    call_set(c, "cache-control", TEXT("private, max-age=31536000, immutable"));
+    call_file(c, "application/octet-stream", file.fd, file.bytes, file.etag);
+}
+
+static void get_visibility(struct call *c)
+{
+    struct asked a;
+    struct json_writer w;
+    auto_buf struct buf out;
+    if (!asked_to_read(c, &a))
+        return;
+    buf_init(&out, 100);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_bool(&w, "public", a.origin.kind != ORIGIN_TENANT);
+    json_close(&w);
+    call_json(c, 200, &out);
+}
+
+static const struct route table[] = {
+    {.method = "GET",
+     .path = "/npm/:pkg",
+     .handle = get_packument,
+     .ready = ready_packument,
+     .lane = LANE_ARCHIVE,
+     .faces = FACES,
+     .summary = "The packument, full or abbreviated by Accept"},
+    {.method = "GET",
+     .path = "/npm/:pkg/:version",
+     .handle = get_version,
+     .lane = LANE_ARCHIVE,
+     .faces = FACES,
+     .summary = "One version, by number or tag"},
+    {.method = "GET",
+     .path = "/npm/:pkg/-/:file",
+     .handle = get_tarball,
+     .lane = LANE_ARCHIVE,
+     .faces = FACES,
+     .summary = "A tarball"},
+    {.method = "GET",
+     .path = "/npm/-/package/:pkg/dist-tags",
+     .handle = get_tags,
+     .lane = LANE_ARCHIVE,
+     .faces = FACES,
+     .summary = "The dist-tags"},
+    {.method = "GET",
+     .path = "/npm/-/package/:pkg/visibility",
+     .handle = get_visibility,
+     .faces = FACES,
+     .summary = "Whether everybody may read it"},
+};
+
+int routes_packages(struct registry *registry, struct router *router, struct err *err)
+{
+    return router_add(router, table, sizeof table / sizeof table[0], registry, err);
+}
