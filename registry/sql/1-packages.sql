@@ -9,8 +9,8 @@ CREATE TABLE package (
     modified_at  INTEGER NOT NULL,
     latest       TEXT NOT NULL DEFAULT '',  -- version of the tag latest
     description  TEXT NOT NULL DEFAULT '',  -- of latest
-    keywords     TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(keywords)),
-    types        TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(types)), -- Node-RED node types of latest
+    keywords     TEXT NOT NULL DEFAULT '[]',
+    types        TEXT NOT NULL DEFAULT '[]', -- Node-RED node types of latest
     publisher    TEXT NOT NULL DEFAULT '',  -- user name, of latest
     versions     INTEGER NOT NULL DEFAULT 0,-- how many are there
     deprecated   INTEGER NOT NULL DEFAULT 0 -- latest is
@@ -23,12 +23,12 @@ CREATE TABLE package_version (
     id             INTEGER PRIMARY KEY,      -- order of publishing
     package        TEXT NOT NULL REFERENCES package (name) ON DELETE CASCADE,
     version        TEXT NOT NULL,
-    manifest       TEXT NOT NULL CHECK (json_valid(manifest)),    -- full form, without dist and deprecated
-    abbreviated    TEXT NOT NULL CHECK (json_valid(abbreviated)), -- what installers need, likewise
-    dist           TEXT NOT NULL CHECK (json_valid(dist)),        -- without tarball
+    manifest       TEXT NOT NULL,    -- full form, without dist and deprecated
+    abbreviated    TEXT NOT NULL, -- what installers need, likewise
+    dist           TEXT NOT NULL,        -- without tarball
     readme         TEXT,
     readme_name    TEXT,
-    types          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(types)),
+    types          TEXT NOT NULL DEFAULT '[]',
     node_red       TEXT,                     -- range of Node-RED ('*' if it does not say); NULL: not for it
     deprecated     TEXT,                     -- the message; NULL: it is not
     sha512         BLOB NOT NULL CHECK (length(sha512) = 64), -- the blob
