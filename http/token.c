@@ -205,7 +205,7 @@ int account_flush(struct account *account, struct err *err)
 {
     static const char sql[] = "UPDATE token SET used_at = ?, used_from = ? WHERE id = ?";
     static const char expired[] = "DELETE FROM session WHERE expires_at < ?";
-    struct account_touched *copy;
+    auto_free struct account_touched *copy = NULL;
     size_t n;
 
     pthread_mutex_lock(&account->touching);
@@ -214,7 +214,6 @@ int account_flush(struct account *account, struct err *err)
     memcpy(copy, account->touched, n * sizeof(*copy));
     account->n_touched = 0;
     pthread_mutex_unlock(&account->touching);
-    auto_free void *held = copy;
     auto_tx struct db_tx tx = {0};
     if (db_begin(&tx, account->db, err) != 0 ||
         db_do(tx.conn, err, expired, "i", clock_wall_ms()) < 0)

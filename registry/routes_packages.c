@@ -126,7 +126,7 @@ static void get_version(struct call *c)
 {
     struct asked a;
     struct err err;
-    struct text body, doc, which = call_param(c, "version");
+    struct text body = TEXT_NONE, doc, which = call_param(c, "version");
     int failed;
     if (!asked_to_read(c, &a))
         return;
@@ -150,7 +150,7 @@ static void get_tags(struct call *c)
 {
     struct asked a;
     struct err err;
-    struct text body, doc;
+    struct text body = TEXT_NONE, doc;
     int failed;
     if (!asked_to_read(c, &a))
         return;
