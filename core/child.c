@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -21,7 +22,7 @@ static void become(const struct child_spec *spec, int report)
 {
     int from[CHILD_MAX_FDS], highest = 2;
     sigset_t none;
-    char *const no_env[] = {NULL};
+    static const char *const no_env[] = {NULL};
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -46,7 +47,8 @@ static void become(const struct child_spec *spec, int report)
         goto fail;
     if (chdir(spec->cwd != NULL ? spec->cwd : "/") != 0)
         goto fail;
-    execve(spec->path, spec->argv, spec->env != NULL ? spec->env : no_env);
+    execve(spec->path, (char *const *)(uintptr_t)spec->argv,
+           (char *const *)(uintptr_t)(spec->env != NULL ? spec->env : no_env));
 fail:;
     int code = errno;
     (void)!write(pipe_end, &code, sizeof(code));

@@ -16,8 +16,8 @@ struct child_fd {
 
 struct child_spec {
     const char *path;         /* absolute */
-    char *const *argv;
-    char *const *env;         /* NULL: empty */
+    const char *const *argv;
+    const char *const *env;         /* NULL: empty */
     const char *cwd;          /* NULL: "/" */
     const struct child_fd *fds; /* 0, 1, 2 not named go to /dev/null */
     unsigned n_fds;
