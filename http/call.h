@@ -1,7 +1,8 @@
 /*
- * One request and its one answer. A handler is `static void put_flows(struct call *c)`: it runs on a
- * worker as straight-line blocking code, reads, decides, and answers exactly once (forgetting is caught in
- * debug builds and answered 500). Everything it allocates lives in c->pool. The body is pinned until the answer.
+ * One request and its one answer. A handler is `static void put_flows(struct call *c)`: it runs on
+ * a worker as straight-line blocking code, reads, decides, and answers exactly once (forgetting is
+ * caught in debug builds and answered 500). Everything it allocates lives in c->pool. The body is
+ * pinned until the answer.
  */
 #pragma once
 
@@ -19,7 +20,7 @@ struct stream;
 
 struct call {
     struct pool *pool;
-    void *area;                 /* given to router_add with the table */
+    void *area; /* given to router_add with the table */
     const struct route *route;
     struct text method;
     struct text path;           /* decoded once */
@@ -30,9 +31,9 @@ struct call {
     const struct identity *who; /* never NULL */
     struct snapshot *accounts;  /* what who was judged by; held for the call */
     const struct account_tenant *tenant; /* of the route's :tenant, else NULL */
-    const struct host_entry *instance; /* the face's instance; NULL on the platform's origin */
+    const struct host_entry *instance;   /* the face's instance; NULL on the platform's origin */
     struct text body;
-    char id[17];                /* request id, in log lines and error answers */
+    char id[17]; /* request id, in log lines and error answers */
     /* below: http's own */
     struct text params[CALL_MAX_PARAMS];
     unsigned allow; /* methods the path has for this face, a bit each */
@@ -49,19 +50,21 @@ int call_json_body(struct call *c, const struct json **doc, struct err *err);
 /* limit and cursor of a list: limit 1..200, default 50. */
 int call_page(struct call *c, int64_t *limit, struct text *cursor, struct err *err);
 
-/* Judging: ERR_UNAUTHORIZED for anonymous, else ERR_FORBIDDEN "forbidden"; with hide set ERR_NOT_FOUND. */
+/* Judging: ERR_UNAUTHORIZED for anonymous, else ERR_FORBIDDEN "forbidden"; with hide set
+ * ERR_NOT_FOUND. */
 int call_require(struct call *c, const char *tenant, uint32_t scopes, bool hide, struct err *err);
 
 /* Answering, exactly once. Header values are copied; control bytes in them are refused. */
 void call_set(struct call *c, const char *name, struct text value);
 void call_json(struct call *c, int status, const struct buf *json); /* application/json; no-store */
-void call_bytes(struct call *c, int status, const char *mime, struct text bytes); /* bytes in pool or static */
+void call_bytes(struct call *c, int status, const char *mime,
+                struct text bytes); /* bytes in pool or static */
 void call_empty(struct call *c, int status);
 void call_redirect(struct call *c, int status, struct text location);
 /* A file from offset 0; honours Range, If-None-Match and HEAD. Takes over fd. etag quoted. */
 void call_file(struct call *c, const char *mime, int fd, uint64_t bytes, struct text etag);
-/* problem+json (RFC 9457) {type,title,status,code,detail,request}; under /npm/ {"error":text}. 401 gets
- * WWW-Authenticate. ERR_INTERNAL is logged with its text; the client gets the request id. */
+/* problem+json (RFC 9457) {type,title,status,code,detail,request}; under /npm/ {"error":text}. 401
+ * gets WWW-Authenticate. ERR_INTERNAL is logged with its text; the client gets the request id. */
 void call_fail(struct call *c, const struct err *err);
 /* A body that goes on: see http/stream.h. Answers 200 now. */
 struct stream *call_stream(struct call *c, const char *mime);

@@ -14,20 +14,21 @@ struct http_server;
 struct router;
 
 struct http_config {
-    const char *listen;       /* "127.0.0.1:8080", "[::]:443"; several separated by commas */
-    const char *domain;       /* "localhost" */
+    const char *listen;          /* "127.0.0.1:8080", "[::]:443"; several separated by commas */
+    const char *domain;          /* "localhost" */
     const char *instance_domain; /* usually the same */
-    const char *public_url;   /* "http://localhost:8080", no trailing slash */
-    const char *cookie_name;  /* "redhouse_ab12" */
-    const char *spool_dir;    /* large bodies */
-    const char *tls_dir;      /* NAME.pem + NAME.key by SNI name, "default.pem"; NULL: plain */
-    const char *access_log;   /* file; NULL: none */
+    const char *public_url;      /* "http://localhost:8080", no trailing slash */
+    const char *cookie_name;     /* "redhouse_ab12" */
+    const char *token_prefix;    /* "rh": of our tokens; NULL: that */
+    const char *spool_dir;       /* large bodies */
+    const char *tls_dir;         /* NAME.pem + NAME.key by SNI name, "default.pem"; NULL: plain */
+    const char *access_log;      /* file; NULL: none */
     const char *trusted_proxies; /* addresses whose X-Forwarded-* counts; NULL: none */
-    unsigned loops;           /* 0: one per core */
-    unsigned workers;         /* quick lane; 0: 4 per core */
+    unsigned loops;              /* 0: one per core */
+    unsigned workers;            /* quick lane; 0: 4 per core */
     size_t max_connections;
-    size_t max_spool_bytes;   /* sum of bodies under way */
-    int64_t wait_ms;          /* how long a request waits for a starting instance */
+    size_t max_spool_bytes; /* sum of bodies under way */
+    int64_t wait_ms;        /* how long a request waits for a starting instance */
     struct router *router;
     struct account *account;
     struct hosts *hosts;
@@ -39,11 +40,13 @@ struct http_server *http_server_start(const struct http_config *config, struct e
 int http_server_port(const struct http_server *server);
 /* One more listener: a Unix socket whose requests have FACE_CARRIER for that instance. Any thread;
  * replaces a left-over socket file. */
-int http_server_carrier_open(struct http_server *server, const char *path, const char *instance, struct err *err);
+int http_server_carrier_open(struct http_server *server, const char *path, const char *instance,
+                             struct err *err);
 void http_server_carrier_close(struct http_server *server, const char *instance);
-/* The admin socket: requests carry the rights of an admin (peer uid 0 or the server's, and the secret
- * in "x-redhouse-secret"). */
-int http_server_admin_open(struct http_server *server, const char *path, const char *secret, struct err *err);
+/* The admin socket: requests carry the rights of an admin (peer uid 0 or the server's, and the
+ * secret in "x-redhouse-secret"). */
+int http_server_admin_open(struct http_server *server, const char *path, const char *secret,
+                           struct err *err);
 /* Closes tunnels, idle connections and pooled upstreams of an instance (removed, stopped). */
 void http_server_close_instance(struct http_server *server, const char *instance);
 /* Reads the TLS files again. */

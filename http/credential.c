@@ -1,0 +1,251 @@
+#include "http/door.h"
+#include "http/origin.h"
+#include "http/request.h"
+#include "http/server_part.h"
+
+#include "core/codec.h"
+#include "core/digest.h"
+
+#include <unistd.h>
+
+static bool refuse(struct request *r, enum err_kind kind, const char *code, const char *sentence)
+{
+    struct err err;
+    err_set(&err, kind, code, "%s", sentence);
+    call_fail(&r->call, &err);
+    return false;
+}
+
+static bool bad_token(struct request *r)
+{
+    return refuse(r, ERR_UNAUTHORIZED, "bad_token",
+                  "This token is not valid here, or not any more.");
+}
+
+/* An instance's token counts on its own carrier only. */
+static bool is_at_home(const struct request *r)
+{
+    const struct door *door = r->conn->door;
+    return r->identity.kind != IDENTITY_INSTANCE ||
+           (door->kind == DOOR_CARRIER && strcmp(r->identity.instance, door->instance) == 0);
+}
+
+static bool take_token(struct request *r, struct text token)
+{
+    if (token.len == 0 || !account_token_find(r->call.accounts, token, &r->identity))
+        return false;
+    if (!is_at_home(r)) {
+        r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
+        return false;
+    }
+    r->credential = token;
+    return true;
+}
+
+/* npm sends user:token as Basic; a password is the handler's affair, on the password lane. */
+static bool take_basic(struct request *r, struct text encoded)
+{
+    struct text user, secret;
+    if (!text_starts(r->call.path, "/npm/"))
+        return true;
+    char *plain = pool_alloc(r->call.pool, b64_decoded_max(encoded.len) + 1);
+    size_t n = 0;
+    if (!b64_decode(encoded, plain, &n))
+        return bad_token(r);
+    secret = text_n(plain, n);
+    if (!text_cut(&secret, ':', &user))
+        return bad_token(r);
+    if (take_token(r, secret))
+        return true;
+    return text_starts(secret, r->loop->server->token_start) ? bad_token(r) : true;
+}
+
+/* The value of one cookie of ours in a Cookie header; *rest is what stands after it. */
+static bool next_cookie(struct text *rest, struct text name, struct text *value)
+{
+    struct text pair;
+    while (text_cut(rest, ';', &pair)) {
+        pair = text_trim(pair);
+        if (pair.len > name.len && pair.base[name.len] == '=' &&
+            text_eq(text_sub(pair, 0, name.len), name)) {
+            *value = text_sub(pair, name.len + 1, SIZE_MAX);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_cookie(struct request *r)
+{
+    struct text name = text_of(r->loop->server->config.cookie_name);
+    for (size_t i = 0; i < r->headers->size; i++) {
+        const h2o_header_t *h = &r->headers->entries[i];
+        struct text rest = text_n(h->value.base, h->value.len), value;
+        if (h->name != &H2O_TOKEN_COOKIE->buf)
+            continue;
+        while (next_cookie(&rest, name, &value)) {
+            if (r->cookie_host == NULL)
+                r->cookie_host = text_c(r->call.pool, r->call.host);
+            if (account_session_find(r->call.accounts, value, r->cookie_host, &r->identity)) {
+                r->credential = value;
+                return;
+            }
+        }
+    }
+}
+
+static bool take_admin(struct request *r)
+{
+    const struct http_server *server = r->loop->server;
+    struct text secret = call_header(&r->call, "x-redhouse-secret");
+    if (r->conn->uid != 0 && r->conn->uid != geteuid())
+        return refuse(r, ERR_FORBIDDEN, "forbidden", "This socket is for the server's own user.");
+    if (server->admin_secret == NULL || !digest_equal(secret, text_of(server->admin_secret)))
+        return refuse(r, ERR_UNAUTHORIZED, "bad_secret", "The admin socket's secret is wrong.");
+    r->identity = (struct identity){
+        .kind = IDENTITY_SESSION, .name = "admin", .admin = true, .narrowed = SCOPE_ALL};
+    return true;
+}
+
+/* Cuts "Bearer " or "Basic " off. */
+static bool has_scheme(struct text header, const char *scheme, struct text *rest)
+{
+    size_t len = strlen(scheme);
+    if (header.len <= len || header.base[len] != ' ' ||
+        !text_eq_nocase(text_sub(header, 0, len), text_of(scheme)))
+        return false;
+    *rest = text_trim(text_sub(header, len + 1, SIZE_MAX));
+    return true;
+}
+
+static void begin(struct request *r)
+{
+    r->call.accounts = account_snapshot(r->loop->server->config.account);
+    r->identity.kind = IDENTITY_ANONYMOUS;
+}
+
+static void touch(struct request *r)
+{
+    if (r->credential.base != NULL)
+        account_touch(r->loop->server->config.account, &r->identity, r->call.peer);
+}
+
+bool credential_find(struct request *r)
+{
+    struct text header = call_header(&r->call, "authorization"), rest;
+    begin(r);
+    if (r->conn->door->kind == DOOR_ADMIN)
+        return take_admin(r);
+    if (has_scheme(header, "bearer", &rest)) {
+        if (!take_token(r, rest))
+            return bad_token(r);
+    } else if (has_scheme(header, "basic", &rest)) {
+        if (!take_basic(r, rest))
+            return false;
+    } else if (r->conn->door->kind == DOOR_PUBLIC) {
+        take_cookie(r);
+    }
+    touch(r);
+    return true;
+}
+
+bool credential_find_for_instance(struct request *r)
+{
+    struct text header = call_header(&r->call, "authorization"), token;
+    begin(r);
+    if (has_scheme(header, "bearer", &token) && text_starts(token, r->loop->server->token_start)) {
+        if (!take_token(r, token))
+            return bad_token(r);
+    } else {
+        take_cookie(r);
+    }
+    touch(r);
+    /* whoever must change their password is nobody until they have */
+    if (r->identity.must_change)
+        r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
+    return true;
+}
+
+/* A cookie goes along with requests that other pages make. */
+static bool is_foreign(struct request *r)
+{
+    struct call *c = &r->call;
+    if (r->identity.kind != IDENTITY_SESSION || r->conn->door->kind != DOOR_PUBLIC ||
+        text_is(c->method, "GET") || text_is(c->method, "HEAD"))
+        return false;
+    struct text site = call_header(c, "sec-fetch-site");
+    struct origin_facts facts = {.scheme = r->loop->server->scheme,
+                                 .host = c->host,
+                                 .method = c->method,
+                                 .origin = call_header(c, "origin"),
+                                 .site = site};
+    if (facts.origin.base == NULL)
+        return !text_is(site, "same-origin") && !text_is(site, "none");
+    return origin_is_foreign(&facts);
+}
+
+/* Finds c->tenant when the route names one. */
+static bool find_tenant(struct request *r)
+{
+    struct text slug = call_param(&r->call, "tenant");
+    if (slug.base == NULL)
+        return true;
+    r->call.tenant = account_tenant_by_slug(r->call.accounts, slug);
+    return r->call.tenant != NULL;
+}
+
+static bool is_anonymous(const struct request *r)
+{
+    return r->identity.kind == IDENTITY_ANONYMOUS;
+}
+
+static bool judge_member(struct request *r)
+{
+    const struct route *route = r->call.route;
+    uint32_t has = r->call.tenant != NULL ? identity_scopes(&r->identity, r->call.tenant->id) : 0;
+    if (has == 0)
+        return refuse(r, ERR_NOT_FOUND, "not_found", "There is no such tenant.");
+    if ((has & route->scope) != route->scope)
+        return refuse(r, ERR_FORBIDDEN, "forbidden",
+                      "Your role in this tenant does not allow this.");
+    return true;
+}
+
+static bool judge_who(struct request *r, bool has_tenant)
+{
+    const struct identity *who = &r->identity;
+    switch (r->call.route->who) {
+    case WHO_ANYONE:
+        break;
+    case WHO_USER:
+        if (who->user == NULL && !who->admin)
+            return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for people.");
+        break;
+    case WHO_MEMBER:
+        return judge_member(r);
+    case WHO_ADMIN:
+        if (!who->admin || (who->narrowed & SCOPE_PLATFORM) == 0)
+            return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for platform admins.");
+        break;
+    case WHO_INSTANCE:
+        if (who->kind != IDENTITY_INSTANCE)
+            return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for instances.");
+        break;
+    }
+    if (!has_tenant)
+        return refuse(r, ERR_NOT_FOUND, "not_found", "There is no such tenant.");
+    return true;
+}
+
+bool credential_judge(struct request *r)
+{
+    bool has_tenant = find_tenant(r);
+    if (r->call.route->who != WHO_ANYONE && is_anonymous(r))
+        return refuse(r, ERR_UNAUTHORIZED, "login_needed", "Log in first.");
+    if (is_foreign(r))
+        return refuse(r, ERR_FORBIDDEN, "foreign_origin",
+                      "This request comes from another site's page.");
+    if (r->identity.must_change && !r->call.route->before_change)
+        return refuse(r, ERR_FORBIDDEN, "password_change_needed", "Change your password first.");
+    return judge_who(r, has_tenant);
+}
