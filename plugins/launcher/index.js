@@ -26,9 +26,14 @@ const { version: VERSION } = require('./package.json');
 const FLOWS_MS = 5000;
 
 /* The folder of the node-red package: of the stack that this Node.js belongs to, unless the environment names one. */
+// As it was called: execPath would follow the stack's link into node's own package.
+function nodePath() {
+  return path.isAbsolute(process.argv0) ? process.argv0 : process.execPath;
+}
+
 function nodeRedDir() {
   return process.env.REDHOUSE_NODE_RED
-    || path.resolve(path.dirname(process.execPath), '../node_modules/node-red');
+    || path.resolve(path.dirname(nodePath()), '../node_modules/node-red');
 }
 
 function useEnvironment(document, npm) {
