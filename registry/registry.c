@@ -4,6 +4,7 @@
 #include "core/pool.h"
 #include "http/ready.h"
 #include "registry/area.h"
+#include "registry/catalogue.h"
 #include "registry/login.h"
 #include "registry/origin.h"
 #include "registry/routes.h"
@@ -85,13 +86,15 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
 {
     auto_pool struct pool *pool = pool_new();
     ready_drop_prefix(registry->config.ready, text_printf(pool, "npm %.*s ", TEXT_ARG(name)));
+    catalogue_changed(registry, tenant);
     if (registry->config.changed != NULL)
         registry->config.changed(registry->config.arg, tenant, name);
 }
 
 int registry_routes(struct registry *registry, struct router *router, struct err *err)
 {
-    if (routes_packages(registry, router, err) != 0 ||
+    if (catalogue_routes(registry, router, err) != 0 ||
+        routes_packages(registry, router, err) != 0 ||
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_api(registry, router, err) != 0)

@@ -1,0 +1,51 @@
+/*
+ * Sources: git repositories of a tenant whose tags become versions. Rows, routes, webhooks,
+ * polling. What runs outside this process (git, npm pack) is done by the roof's runner, in
+ * sandboxes.
+ */
+#pragma once
+
+#include "core/text.h"
+
+#include <stdint.h>
+
+struct err;
+struct lane;
+struct pool;
+struct registry;
+struct router;
+struct seal;
+
+/* Sandboxed one-shot work; blocking, on the build lane. A job's folder lives until `clean`. log is
+ * an open descriptor that gets what the job prints; both stay the caller's. */
+struct source_runner {
+    void *arg;
+    int (*git)(void *arg, const char *job, struct text input, int log, int *exit_code,
+               struct err *err);
+    int (*pack)(void *arg, const char *job, const char *subdir, int log, int *exit_code,
+                struct err *err);
+    void (*clean)(void *arg, const char *job);
+    const char *jobs_dir; /* JOBS/ID/out holds what the job made */
+};
+
+struct sources_config {
+    struct registry *registry;
+    struct seal *seal;
+    struct source_runner runner;
+    const char *logs_dir;   /* of builds */
+    const char *public_url; /* of webhooks */
+    bool allow_private;     /* addresses of private networks may be sources: an admin said so */
+    int64_t poll_ms;
+    /* After each change of a build: one JSON object. */
+    void (*changed)(void *arg, const char *tenant, struct text json);
+    /* A build began as an operation that the asker follows; may be NULL. */
+    void *arg;
+};
+
+struct sources;
+struct sources *sources_open(const struct sources_config *config, struct err *err);
+void sources_stop(struct sources *sources); /* ends the lane; what is under way is finished as
+                                               failed at the next start */
+int sources_routes(struct sources *sources, struct router *router, struct err *err);
+/* From a timer: looks at the sources whose time has come. */
+void sources_poll(struct sources *sources);
