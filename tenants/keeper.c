@@ -10,6 +10,7 @@
 #include "http/hosts.h"
 #include "http/operation.h"
 #include "http/server.h"
+#include "tenants/broker/client.h"
 #include "tenants/drivers/process.h"
 #include "tenants/keeper_part.h"
 #include "tenants/tenants.h"
@@ -415,9 +416,11 @@ struct keeper *keeper_start(struct tenants *tenants, struct err *err)
     keeper->loop = loop_new(err);
     if (keeper->loop == NULL)
         return NULL;
-    keeper->driver = process_driver_open(
-        &(struct process_config){tenants->config.data_dir, tenants->config.broker_fd}, keeper->loop,
-        &events, err);
+    keeper->broker = broker_client_open(tenants->config.broker_fd, keeper->loop, err);
+    if (keeper->broker == NULL)
+        return NULL;
+    struct process_config process = {tenants->config.data_dir, keeper->broker};
+    keeper->driver = process_driver_open(&process, keeper->loop, &events, err);
     if (keeper->driver == NULL || instance_each(tenants, add_row, keeper, err) != 0)
         return NULL;
     hosts_on_wanted(tenants->config.hosts, on_wanted, keeper);
@@ -463,5 +466,11 @@ void keeper_stop(struct keeper *keeper, bool stop_instances)
         loop_stop(keeper->loop);
     pthread_join(keeper->thread, NULL);
     /* Jobs still on the lane name the keeper: the caller stops the lane, then the process ends. */
+    broker_client_close(keeper->broker);
     keeper->driver->close(keeper->driver);
+}
+
+struct broker_client *keeper_broker(struct keeper *keeper)
+{
+    return keeper->broker;
 }

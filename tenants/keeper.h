@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 
+struct broker_client;
 struct driver;
 struct err;
 struct keeper;
@@ -24,3 +25,5 @@ void keeper_poke(struct keeper *keeper, const char *instance, enum keeper_poke p
                  const char *operation);
 /* The theme of a tenant changed: its runtimes and waiting pages take the new one. Any thread. */
 void keeper_theme_changed(struct keeper *keeper, const char *tenant);
+/* The broker, for jobs: broker_client_call from any thread but the keeper's. */
+struct broker_client *keeper_broker(struct keeper *keeper);

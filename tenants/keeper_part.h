@@ -12,6 +12,7 @@ struct keeper {
     struct tenants *tenants;
     struct loop *loop;
     struct driver *driver;
+    struct broker_client *broker;
     pthread_t thread;
     struct unit *units;
     unsigned starting, starting_max; /* admission: at most so many at once */

@@ -15,24 +15,6 @@
 #define DOCUMENT_MAX (1u << 20)
 #define GRACE_MS 20000
 
-/* Host and port of the public URL, as the carrier inside the sandbox plays them. */
-static void public_address(const char *url, struct pool *pool, const char **host, int *port)
-{
-    struct text rest = text_of(url);
-    bool tls = text_starts(rest, "https://");
-    int64_t number = tls ? 443 : 80;
-
-    rest = text_sub(rest, tls ? 8 : 7, rest.len);
-    size_t end = text_find(rest, '/', 0);
-    if (end != SIZE_MAX)
-        rest.len = end;
-    size_t colon = text_find(rest, ':', 0);
-    if (colon != SIZE_MAX)
-        text_number(text_sub(rest, colon + 1, rest.len), 1, 65535, &number);
-    *host = text_c(pool, colon != SIZE_MAX ? text_sub(rest, 0, colon) : rest);
-    *port = (int)number;
-}
-
 static void write_hosts(struct json_writer *w, const struct job *job, const char *port)
 {
     const struct tenants_config *config = &job->keeper->tenants->config;
@@ -115,7 +97,11 @@ static void fill_spec(struct job *job, int64_t generation)
     spec->stack = text_c(job->pool, job->row.stack);
     spec->plugins = tenants->config.plugins;
     spec->generation = generation;
-    public_address(tenants->config.public_url, job->pool, &spec->public_host, &spec->public_port);
+    char *host = pool_alloc(job->pool, 256);
+    int32_t port;
+    tenants_public_address(tenants->config.public_url, host, 256, &port);
+    spec->public_host = host;
+    spec->public_port = port;
     spec->node_options = "--max-semi-space-size=1";
     spec->memory_bytes = job->row.memory_bytes;
     spec->cpu_percent = job->row.cpu_percent;

@@ -4,7 +4,6 @@
 #include "core/json.h"
 #include "http/account.h"
 #include "http/call.h"
-#include "http/idempotency.h"
 #include "http/operation.h"
 #include "http/route.h"
 #include "tenants/instance.h"

@@ -8,6 +8,7 @@
 #include "tenants/stack.h"
 #include "tenants/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define KEEPER_LANE_THREADS 2
@@ -25,6 +26,7 @@ struct tenants *tenants_open(const struct tenants_config *config, struct err *er
         free(tenants);
         return NULL;
     }
+    tenants->stack_lane = lane_new("stack", 1, 4);
     tenants->lane = lane_new("keeper", KEEPER_LANE_THREADS, KEEPER_LANE_WAITING);
     return tenants;
 }
@@ -43,8 +45,14 @@ void tenants_stop(struct tenants *tenants, bool stop_instances)
 
 void tenants_close(struct tenants *tenants)
 {
+    lane_stop(tenants->stack_lane);
     lane_stop(tenants->lane);
     store_close(tenants->store);
+}
+
+void tenants_quiet(struct tenants *tenants)
+{
+    store_quiet(tenants->store);
 }
 
 void tenants_theme_changed(struct tenants *tenants, const char *tenant)
@@ -61,4 +69,21 @@ int tenants_count_instances(struct tenants *tenants, const char *tenant, int64_t
     auto_read struct db_read r = db_read(tenants->config.control, err);
 
     return r.conn == NULL ? -1 : db_get(r.conn, pool, err, sql, "z", "i", tenant, n);
+}
+
+void tenants_public_address(const char *url, char *host, size_t n, int32_t *port)
+{
+    struct text rest = text_of(url);
+    bool tls = text_starts(rest, "https://");
+    int64_t number = tls ? 443 : 80;
+
+    rest = text_sub(rest, tls ? 8 : 7, rest.len);
+    size_t end = text_find(rest, '/', 0);
+    if (end != SIZE_MAX)
+        rest.len = end;
+    size_t colon = text_find(rest, ':', 0);
+    if (colon != SIZE_MAX)
+        text_number(text_sub(rest, colon + 1, rest.len), 1, 65535, &number);
+    snprintf(host, n, "%.*s", TEXT_ARG(colon != SIZE_MAX ? text_sub(rest, 0, colon) : rest));
+    *port = (int32_t)number;
 }

@@ -47,6 +47,11 @@ struct tenants_config {
     struct operations *operations;
     int broker_fd; /* the server's end of the broker's socket */
 
+    /* A public package's tarball through the uplink, verified against integrity: an open file. */
+    void *public_arg;
+    int (*public_tarball)(void *arg, struct pool *pool, struct text name, struct text version,
+                          struct text integrity, int *fd, uint64_t *bytes, struct err *err);
+
     /* The theme of a tenant, from the themes area: the object of docs/runtime.md, and the CSS of
      * typed tokens for waiting pages (static for the call's pool). */
     void *theme_arg;
@@ -62,6 +67,7 @@ struct tenants {
     struct store *store;
     struct keeper *keeper;
     struct lane *lane;          /* the keeper's database work */
+    struct lane *stack_lane;    /* installs stacks, one at a time */
     struct http_server *server; /* set by tenants_start */
 };
 
@@ -74,8 +80,12 @@ int tenants_start(struct tenants *tenants, struct http_server *server, struct er
 void tenants_stop(struct tenants *tenants, bool stop_instances);
 void tenants_close(struct tenants *tenants);
 
+/* Checkpoints tenants' files that went quiet; from a timer's thread. */
+void tenants_quiet(struct tenants *tenants);
 /* A tenant's theme changed: its runtimes read it again. */
 void tenants_theme_changed(struct tenants *tenants, const char *tenant);
 /* How many instances a tenant has; deleting a tenant needs 0. */
 int tenants_count_instances(struct tenants *tenants, const char *tenant, int64_t *n,
                             struct err *err);
+/* Host and port of the public URL, as the carrier inside a sandbox plays them. */
+void tenants_public_address(const char *url, char *host, size_t n, int32_t *port);

@@ -331,7 +331,7 @@ static void describe_end(const struct instance_end *end, char *out, size_t n)
                    : snprintf(out, n, "%s", words[end->kind]);
 
     if (end->text[0] != '\0' && used > 0 && (size_t)used < n)
-        snprintf(out + used, n - (size_t)used, ": %s", end->text);
+        snprintf(out + used, n - (size_t)used, ": %.90s", end->text);
 }
 
 static int64_t backoff_ms(unsigned ends)

@@ -150,9 +150,9 @@ static int check_start(const struct broker_request *r, struct err *err)
 
 static int check_job(const struct broker_request *r, struct err *err)
 {
-    if (r->job_kind > BROKER_JOB_STACK)
+    if (r->job_kind > BROKER_JOB_UNPACK)
         return refuse(err, "there is no such kind of job");
-    if (r->job_kind != BROKER_JOB_GIT && !check_name(r->stack))
+    if (r->job_kind != BROKER_JOB_GIT && r->job_kind != BROKER_JOB_UNPACK && !check_name(r->stack))
         return refuse(err, "the stack's name is malformed");
     if (!check_subdir(text_of(r->subdir)))
         return refuse(err, "the package's folder is malformed");

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define INPUT_MAX (4LL << 20)
+#define UNPACK_INPUT_MAX (256LL << 20)
 #define OVERTIME_MS 15000 /* past the job's own deadline, which its warden keeps */
 
 static bool is_job_uid(const struct broker *b, uid_t uid)
@@ -77,14 +78,14 @@ static int make_job_folder(struct broker *b, const char *id, uid_t *uid, struct 
 }
 
 /* in: a copy that the job's group may read and nobody may write. */
-static int write_input(int job, int input, uid_t uid, struct err *err)
+static int write_input(int job, int input, uid_t uid, int64_t most, struct err *err)
 {
     struct stat st;
     off_t at = 0;
 
     if (input < 0 || fstat(input, &st) != 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "bad_input", "The job's input must be a file.");
-    if (st.st_size > INPUT_MAX)
+    if (st.st_size > most)
         return err_set(err, ERR_TOO_LARGE, "bad_input", "The job's input is too large.");
     int fd = openat(job, "in", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0440);
     if (fd < 0)
@@ -129,7 +130,7 @@ static int open_git(struct broker *b, const struct asked *asked, struct helper_w
     if (job < 0)
         return -1;
     w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
-    if (write_input(job, asked->fds[1], *uid, err) == 0 &&
+    if (write_input(job, asked->fds[1], *uid, INPUT_MAX, err) == 0 &&
         (w->fds[WARDEN_FD_DATA] = make_out(job, *uid, false, err)) >= 0) {
         w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
@@ -165,9 +166,31 @@ static int open_stack(struct broker *b, const struct asked *asked, struct helper
     if (job < 0)
         return -1;
     snprintf(name, sizeof(name), ".job-%s", id);
-    if (write_input(job, asked->fds[1], *uid, err) == 0 &&
+    if (write_input(job, asked->fds[1], *uid, INPUT_MAX, err) == 0 &&
         (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
         (w->fds[WARDEN_FD_RUN] = folder_open(b->run_jobs, id, err)) >= 0 &&
+        (w->fds[WARDEN_FD_DATA] =
+             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700, 0}, err)) >= 0) {
+        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
+    }
+    close(job);
+    return rc;
+}
+
+/* As a stack, but by our own binary and without a stack to begin with. */
+static int open_unpack(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                       uid_t *uid, struct err *err)
+{
+    const char *id = asked->request.id;
+    char name[64];
+    int job = make_job_folder(b, id, uid, err), rc = -1;
+
+    if (job < 0)
+        return -1;
+    snprintf(name, sizeof(name), ".job-%s", id);
+    w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
+    if (write_input(job, asked->fds[1], *uid, UNPACK_INPUT_MAX, err) == 0 &&
         (w->fds[WARDEN_FD_DATA] =
              folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700, 0}, err)) >= 0) {
         w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -182,7 +205,8 @@ static void fill_record(struct broker *b, const struct broker_request *r, uid_t 
 {
     static const uint32_t kinds[] = {[BROKER_JOB_GIT] = WARDEN_GIT,
                                      [BROKER_JOB_PACK] = WARDEN_PACK,
-                                     [BROKER_JOB_STACK] = WARDEN_STACK};
+                                     [BROKER_JOB_STACK] = WARDEN_STACK,
+                                     [BROKER_JOB_UNPACK] = WARDEN_UNPACK};
 
     *record = (struct warden_record){
         .version = WARDEN_RECORD_VERSION,
@@ -221,7 +245,7 @@ static int finish(void *arg, struct warden_report *report, struct err *err)
     if (job < 0)
         return -1;
     (void)unlinkat(job, "in", 0);
-    if (f->kind != BROKER_JOB_STACK) {
+    if (f->kind != BROKER_JOB_STACK && f->kind != BROKER_JOB_UNPACK) {
         out = folder_open(job, "out", err);
         rc = out < 0 ? -1 : tree_give(out, b->config->server_uid, b->config->server_gid, err);
     }
@@ -305,6 +329,8 @@ void job_begin(struct broker *b, const struct asked *asked)
         rc = open_git(b, asked, &w, &uid, &err);
     else if (r->job_kind == BROKER_JOB_PACK)
         rc = open_pack(b, asked, &w, &uid, &err);
+    else if (r->job_kind == BROKER_JOB_UNPACK)
+        rc = open_unpack(b, asked, &w, &uid, &err);
     else
         rc = open_stack(b, asked, &w, &uid, &err);
     if (rc == 0)

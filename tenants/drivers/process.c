@@ -23,7 +23,6 @@ struct process {
     struct process_config config;
     struct loop *loop;
     struct driver_events events;
-    struct broker_client *broker;
     struct ward *wards;
     /* a listing under way */
     driver_item_fn *item;
@@ -100,7 +99,7 @@ static void on_simple_reply(void *arg, const struct broker_reply *reply)
 
 static struct broker_request request_for(enum broker_verb verb, const char *instance)
 {
-    struct broker_request r = {.version = BROKER_VERSION, .verb = verb};
+    struct broker_request r = {.verb = verb};
 
     snprintf(r.id, sizeof(r.id), "%s", instance);
     return r;
@@ -110,7 +109,7 @@ static void prepare(struct driver *d, const char *instance, driver_done_fn *done
 {
     struct broker_request r = request_for(BROKER_PREPARE, instance);
 
-    broker_client_send(of(d)->broker, &r, NULL, 0, on_simple_reply,
+    broker_client_send(of(d)->config.broker, &r, NULL, 0, on_simple_reply,
                        errand_new(of(d), instance, done, arg));
 }
 
@@ -243,7 +242,7 @@ static void start(struct driver *d, const struct instance_spec *spec, driver_don
     r.cpu_percent = spec->cpu_percent;
     r.pids = spec->pids;
     r.grace_ms = spec->grace_ms;
-    broker_client_send(p->broker, &r, &fd, 1, on_start_reply, e);
+    broker_client_send(p->config.broker, &r, &fd, 1, on_start_reply, e);
     close(fd);
 }
 
@@ -255,7 +254,7 @@ static void on_stop_late(void *arg)
     struct broker_request r = request_for(BROKER_KILL, e->instance);
 
     /* Its end is then read from the warden's socket, which closes. */
-    broker_client_send(e->process->broker, &r, NULL, 0, NULL, NULL);
+    broker_client_send(e->process->config.broker, &r, NULL, 0, NULL, NULL);
 }
 
 static void on_stop_end(void *arg, const struct err *err)
@@ -276,7 +275,7 @@ static void stop(struct driver *d, const char *instance, int64_t grace_ms, drive
 
     if (w == NULL) {
         struct broker_request r = request_for(BROKER_KILL, instance);
-        broker_client_send(p->broker, &r, NULL, 0, on_simple_reply, e);
+        broker_client_send(p->config.broker, &r, NULL, 0, on_simple_reply, e);
         return;
     }
     w->done = on_stop_end;
@@ -291,7 +290,7 @@ static void on_stopped_for_remove(void *arg, const struct err *err)
     struct errand *e = arg;
     struct broker_request r = request_for(BROKER_REMOVE, e->instance);
 
-    broker_client_send(e->process->broker, &r, NULL, 0, on_simple_reply, e);
+    broker_client_send(e->process->config.broker, &r, NULL, 0, on_simple_reply, e);
 }
 
 static void remove_instance(struct driver *d, const char *instance, driver_done_fn *done, void *arg)
@@ -335,7 +334,7 @@ static void command(struct driver *d, const char *instance, struct text json)
 
 static void close_driver(struct driver *d)
 {
-    broker_client_close(of(d)->broker);
+    free(of(d));
 }
 
 struct driver *process_driver_open(const struct process_config *config, struct loop *loop,
@@ -346,11 +345,6 @@ struct driver *process_driver_open(const struct process_config *config, struct l
     p->config = *config;
     p->loop = loop;
     p->events = *events;
-    p->broker = broker_client_open(config->broker_fd, loop, err);
-    if (p->broker == NULL) {
-        free(p);
-        return NULL;
-    }
     p->driver = (struct driver){.name = "process",
                                 .prepare = prepare,
                                 .start = start,

@@ -3,9 +3,11 @@
 
 #include "tenants/driver.h"
 
+struct broker_client;
+
 struct process_config {
     const char *data_dir;
-    int broker_fd;
+    struct broker_client *broker; /* the keeper's */
 };
 struct driver *process_driver_open(const struct process_config *config, struct loop *loop,
                                    const struct driver_events *events, struct err *err);

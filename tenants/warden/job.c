@@ -64,6 +64,7 @@ static void add_words(struct recipe *r, const char *const *words)
 static void write_recipe(struct recipe *r, const struct warden_record *record)
 {
     static const char *const git[] = {"/redhouse", "git-fetch", NULL};
+    static const char *const unpack[] = {"/redhouse", "unpack", NULL};
     static const char *const pack[] = {"/stack/bin/node",
                                        NPM,
                                        "pack",
@@ -84,9 +85,9 @@ static void write_recipe(struct recipe *r, const struct warden_record *record)
         return;
     }
     add_mount(r, WARDEN_FD_DOCUMENT, "/job/in", SANDBOX_FILE);
-    if (record->kind == WARDEN_GIT) {
+    if (record->kind == WARDEN_GIT || record->kind == WARDEN_UNPACK) {
         add_mount(r, WARDEN_FD_SELF, "/redhouse", SANDBOX_FILE);
-        add_words(r, git);
+        add_words(r, record->kind == WARDEN_GIT ? git : unpack);
         return;
     }
     add_mount(r, WARDEN_FD_STACK, "/stack", SANDBOX_READ_ONLY);

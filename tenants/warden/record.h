@@ -9,7 +9,7 @@
 
 #define WARDEN_RECORD_VERSION 1
 
-enum warden_kind { WARDEN_INSTANCE, WARDEN_GIT, WARDEN_PACK, WARDEN_STACK };
+enum warden_kind { WARDEN_INSTANCE, WARDEN_GIT, WARDEN_PACK, WARDEN_STACK, WARDEN_UNPACK };
 
 struct warden_record {
     uint32_t version;

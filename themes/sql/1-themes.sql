@@ -2,7 +2,7 @@
 CREATE TABLE theme (
     tenant     TEXT PRIMARY KEY,   -- id of the tenant; '' is the platform
     version    TEXT NOT NULL,      -- changes with every change: part of ETags and addresses
-    document   TEXT NOT NULL CHECK (json_valid(document)),
+    document   TEXT NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
 

@@ -27,7 +27,7 @@ CREATE TABLE instance (
     cpu_percent       INTEGER NOT NULL,
     pids              INTEGER NOT NULL,
     credential_secret TEXT NOT NULL,         -- sealed: encrypts the credentials of its flows
-    settings          TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(settings)),
+    settings          TEXT NOT NULL DEFAULT '{}',
     node_red          TEXT NOT NULL DEFAULT '', -- as its launcher last said
     node              TEXT NOT NULL DEFAULT '',
     created_at        INTEGER NOT NULL

@@ -31,7 +31,7 @@ CREATE TABLE library (
     instance TEXT NOT NULL,
     type     TEXT NOT NULL,
     path     TEXT NOT NULL,                  -- "dir/name", no leading slash
-    meta     TEXT NOT NULL CHECK (json_valid(meta)),
+    meta     TEXT NOT NULL,
     body     TEXT NOT NULL,
     at       INTEGER NOT NULL,
     PRIMARY KEY (instance, type, path)
@@ -42,6 +42,6 @@ CREATE TABLE context (
     instance TEXT NOT NULL,
     scope    TEXT NOT NULL,
     key      TEXT NOT NULL,
-    value    TEXT NOT NULL CHECK (json_valid(value)),
+    value    TEXT NOT NULL,
     PRIMARY KEY (instance, scope, key)
 ) STRICT, WITHOUT ROWID;
