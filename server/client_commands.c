@@ -50,9 +50,12 @@ static int finish(struct client *client, int rc, const struct err *err)
     return rc != 0 ? 1 : 0;
 }
 
-static const char *path_of(struct client *client, const char *format, const char *arg)
+/* before + arg, escaped + after */
+static const char *path_of(struct client *client, const char *before, const char *arg,
+                           const char *after)
 {
-    return pool_printf(client->pool, format, TEXT_ARG(percent_encode(client->pool, text_of(arg))));
+    return pool_printf(client->pool, "%s%.*s%s", before,
+                       TEXT_ARG(percent_encode(client->pool, text_of(arg))), after);
 }
 
 /* GET and print. */
@@ -71,7 +74,7 @@ static int list(const struct command *command, int argc, char **argv, const char
 
 /* A request that names one thing, without a body; follows an operation if one was begun. */
 static int act(const struct command *command, int argc, char **argv, const char *method,
-               const char *format)
+               const char *before, const char *after)
 {
     struct client client;
     const struct json *doc = NULL;
@@ -79,8 +82,8 @@ static int act(const struct command *command, int argc, char **argv, const char 
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
     if (rc == 0)
-        rc = client_call(&client, method, path_of(&client, format, client.args[0]), NULL, &doc,
-                         &err);
+        rc = client_call(&client, method, path_of(&client, before, client.args[0], after), NULL,
+                         &doc, &err);
     if (rc == 0 && doc != NULL && json_get(doc, "operation") != NULL)
         rc = client_follow(&client, doc, &err);
     if (rc == 0)
@@ -185,7 +188,7 @@ static int token_create(const struct command *command, int argc, char **argv)
         if (life_ms > 0)
             json_put_int(&w, "expires_days", (life_ms + 86399999) / 86400000);
         json_close(&w);
-        rc = client_call(&client, "POST", path_of(&client, "/api/v1/users/%.*s/tokens", user),
+        rc = client_call(&client, "POST", path_of(&client, "/api/v1/users/", user, "/tokens"),
                          &body, &doc, &err);
     }
     if (rc == 0)
@@ -218,12 +221,12 @@ static int instance_create(const struct command *command, int argc, char **argv)
             json_put_str(&w, "stack", stack);
         json_close(&w);
         const char *path =
-            path_of(&client, "/api/v1/tenants/%.*s/instances", text_c(client.pool, tenant));
+            path_of(&client, "/api/v1/tenants/", text_c(client.pool, tenant), "/instances");
         rc = client_call(&client, "POST", path, &body, &doc, &err);
     }
     if (rc == 0 && (rc = client_follow(&client, doc, &err)) == 0)
         rc = client_call(&client, "GET",
-                         path_of(&client, "/api/v1/instances/%.*s", text_c(client.pool, rest)),
+                         path_of(&client, "/api/v1/instances/", text_c(client.pool, rest), ""),
                          NULL, &doc, &err);
     if (rc == 0)
         client_print(&client, doc, INSTANCE_COLUMNS);
@@ -237,17 +240,17 @@ static int instance_list(const struct command *command, int argc, char **argv)
 
 static int instance_start(const struct command *command, int argc, char **argv)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/%.*s/start");
+    return act(command, argc, argv, "POST", "/api/v1/instances/", "/start");
 }
 
 static int instance_stop(const struct command *command, int argc, char **argv)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/%.*s/stop");
+    return act(command, argc, argv, "POST", "/api/v1/instances/", "/stop");
 }
 
 static int instance_restart(const struct command *command, int argc, char **argv)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/%.*s/restart");
+    return act(command, argc, argv, "POST", "/api/v1/instances/", "/restart");
 }
 
 static int instance_remove(const struct command *command, int argc, char **argv)
@@ -277,10 +280,8 @@ static int instance_logs(const struct command *command, int argc, char **argv)
 
     if (rc == 0)
         rc = client_stream(&client,
-                           path_of(&client,
-                                   follow ? "/api/v1/instances/%.*s/logs?follow=true"
-                                          : "/api/v1/instances/%.*s/logs",
-                                   client.args[0]),
+                           path_of(&client, "/api/v1/instances/", client.args[0],
+                                   follow ? "/logs?follow=true" : "/logs"),
                            &err);
     return finish(&client, rc, &err);
 }
@@ -362,7 +363,7 @@ static int source_add(const struct command *command, int argc, char **argv)
             json_put_str(&w, "tags", tags);
         json_close(&w);
         rc = client_call(&client, "POST",
-                         path_of(&client, "/api/v1/tenants/%.*s/sources", client.args[0]), &body,
+                         path_of(&client, "/api/v1/tenants/", client.args[0], "/sources"), &body,
                          &doc, &err);
     }
     if (rc == 0)
@@ -379,7 +380,7 @@ static int source_list(const struct command *command, int argc, char **argv)
 
     if (rc == 0)
         rc = client_call(&client, "GET",
-                         path_of(&client, "/api/v1/tenants/%.*s/sources", client.args[0]), NULL,
+                         path_of(&client, "/api/v1/tenants/", client.args[0], "/sources"), NULL,
                          &doc, &err);
     if (rc == 0)
         client_print(&client, doc, "id,url,tags,last_commit");
@@ -388,7 +389,7 @@ static int source_list(const struct command *command, int argc, char **argv)
 
 static int source_build(const struct command *command, int argc, char **argv)
 {
-    return act(command, argc, argv, "POST", "/api/v1/sources/%.*s/builds");
+    return act(command, argc, argv, "POST", "/api/v1/sources/", "/builds");
 }
 
 static int theme_set(const struct command *command, int argc, char **argv)
@@ -408,7 +409,7 @@ static int theme_set(const struct command *command, int argc, char **argv)
                            : text_ends(name, ".zip") ? "application/zip"
                                                      : "application/gzip";
         rc = client_send(&client, "PUT",
-                         path_of(&client, "/api/v1/tenants/%.*s/theme", client.args[0]),
+                         path_of(&client, "/api/v1/tenants/", client.args[0], "/theme"),
                          buf_view(&bundle), type, &doc, &err);
     }
     if (rc == 0)

@@ -13,7 +13,7 @@ struct config {
     /* serve */
     const char *tls_dir, *access_log, *trusted_proxies, *platform_scope, *git_local, *default_stack;
     const char *uplink_ca, *uplink_proxy;
-    bool anonymous_reads, self_registration, must_change_password;
+    bool git_private, anonymous_reads, self_registration, must_change_password;
     int64_t ready_fd, uid_base, loops, workers, max_connections, max_spool, wait_ms,
         start_deadline_ms, drain_ms;
     int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms;

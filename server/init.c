@@ -1,4 +1,5 @@
 /* `redhouse init`: folder, system user, master key, first admin. Refuses to run twice. */
+#include "server/init.h"
 #include "core/buf.h"
 #include "core/child.h"
 #include "core/db.h"
@@ -10,7 +11,7 @@
 #include "server/app.h"
 #include "server/commands.h"
 #include "server/config.h"
-#include "server/folder.h"
+#include "server/datadir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,9 +51,9 @@ static const char *uplink_of_npm(struct pool *pool)
             continue;
         FILE *in = fdopen(fds[0], "r");
         const char *home = getenv("HOME");
-        char *argv[] = {"npm", "config", "get", "registry", NULL};
-        char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
-                       pool_printf(pool, "HOME=%s", home != NULL ? home : "/root"), NULL};
+        const char *argv[] = {"npm", "config", "get", "registry", NULL};
+        const char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                             pool_printf(pool, "HOME=%s", home != NULL ? home : "/root"), NULL};
         struct child_fd out = {fds[1], 1};
         struct child_spec spec = {
             .path = paths[i], .argv = argv, .env = env, .fds = &out, .n_fds = 1};
@@ -131,12 +132,12 @@ static int init(const struct config *config, struct pool *pool, struct err *err)
         return err_set(err, ERR_CONFLICT, "already_there",
                        "%s holds a platform already; nothing was changed.", config->data);
     if (init_password(pool, config->password_file, &password, err) != 0 ||
-        folder_user(&uid, &gid, 1, err) != 0 || folder_make(config->data, uid, gid, err) != 0)
+        datadir_user(&uid, &gid, 1, err) != 0 || datadir_make(config->data, uid, gid, err) != 0)
         return -1;
     if (uplink == NULL)
         uplink = uplink_of_npm(pool);
-    if (write_conf(config, uplink, err) != 0 || folder_drop(uid, gid, err) != 0 ||
-        folder_lock(config->data, &lock, err) != 0)
+    if (write_conf(config, uplink, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
+        datadir_lock(config->data, &lock, err) != 0)
         return -1;
     if (fill_folder(config, password, err) != 0) {
         (void)unlink(control); /* so that a second try with a better password is not refused */

@@ -2,6 +2,7 @@
 #include "core/err.h"
 #include "registry/git_child.h"
 #include "server/commands.h"
+#include "server/unpack.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,8 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "git-fetch") == 0)
         return git_child_main();
+    if (argc == 2 && strcmp(argv[1], "unpack") == 0)
+        return unpack_main();
     for (size_t i = 0; command_at(i) != NULL; i++) {
         int n = words_match(command_at(i)->words, argc - 1, argv + 1);
         if (n > used) {

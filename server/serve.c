@@ -7,7 +7,7 @@
 #include "server/app.h"
 #include "server/commands.h"
 #include "server/config.h"
-#include "server/folder.h"
+#include "server/datadir.h"
 #include "server/plugins.h"
 #include "tenants/broker/broker.h"
 
@@ -131,8 +131,9 @@ static int serve(const struct config *config, struct pool *pool, int *status, st
         return err_set(err, ERR_FORBIDDEN, "not_root",
                        "Run `redhouse serve` as root (sudo): it gives each instance its own user "
                        "and then drops to the"
-                       " user \"" FOLDER_USER "\".");
-    if (folder_user(&uid, &gid, 0, err) != 0 || folder_make(config->data, uid, gid, err) != 0)
+                       " user \"" DATADIR_USER "\".");
+    if (datadir_user(&uid, &gid, 0, err) != 0 || datadir_make(config->data, uid, gid, err) != 0 ||
+        file_mkdirs(config->stacks, 0755, err) != 0)
         return -1;
     raise_files();
     signal(SIGPIPE, SIG_IGN);
@@ -143,11 +144,11 @@ static int serve(const struct config *config, struct pool *pool, int *status, st
     sigaddset(&signals, SIGCHLD);
     if (config->ready_fd > 0)
         (void)fcntl((int)config->ready_fd, F_SETFD, FD_CLOEXEC);
-    if (folder_holder(config->data) != 0)
-        return folder_lock(config->data, &lock, err);
+    if (datadir_holder(config->data) != 0)
+        return datadir_lock(config->data, &lock, err);
     if (plugins_unpack(config->data, plugins, err) != 0 ||
         start_broker(config, pool, uid, gid, &broker_fd, &broker, err) != 0 ||
-        folder_drop(uid, gid, err) != 0 || folder_lock(config->data, &lock, err) != 0)
+        datadir_drop(uid, gid, err) != 0 || datadir_lock(config->data, &lock, err) != 0)
         return -1;
     sigprocmask(SIG_BLOCK, &signals, NULL);
     umask(077);
@@ -179,7 +180,7 @@ static bool wait_free(const char *data, int64_t deadline_ms)
 {
     int64_t until = clock_mono_ms() + deadline_ms;
 
-    while (folder_holder(data) != 0) {
+    while (datadir_holder(data) != 0) {
         if (clock_mono_ms() > until)
             return false;
         usleep(50000);
@@ -205,7 +206,7 @@ int command_stop(const struct command *command, int argc, char **argv)
     }
     if (config_read(&config, pool, argv, &rest, &err) != 0)
         return command_fail(&err);
-    pid_t pid = folder_holder(config.data);
+    pid_t pid = datadir_holder(config.data);
     if (pid == 0) {
         printf("No server runs on %s.\n", config.data);
         return 0;
