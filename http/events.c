@@ -156,6 +156,7 @@ void events_serve(struct events *events, struct call *c)
         since = -1;
     struct listener *l = listener_new(events, c);
     l->stream = call_stream(c, "text/event-stream");
+    stream_hold(l->stream);
     pthread_mutex_lock(&events->lock);
     l->next = events->listeners;
     events->listeners = l;

@@ -137,6 +137,7 @@ static void start_following(struct call *c, const char *path, int fd, struct tex
     f->at = at;
     f->path = xstrdup(path);
     f->stream = call_stream(c, "text/event-stream");
+    stream_hold(f->stream);
     send_bytes(f, tail.base, tail.len);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
