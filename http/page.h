@@ -15,8 +15,7 @@ struct page {
     const char *title; /* of the instance; may be NULL */
     const char *heading;
     const char *detail; /* a sentence; says what to do next */
-    const char *look;   /* CSS that sets --page-background, --page-text, --page-accent, --page-font;
-                           or NULL */
+    const char *look;   /* CSS that sets --rh-… tokens; NULL: the product's own */
     const char *login;  /* where to log in, or NULL */
     unsigned retry_s;   /* Retry-After; 0: none */
     /* States, separated by blanks: the page asks /.redhouse/state and reloads when it is another.

@@ -48,7 +48,7 @@ static void publish(void)
         entries[i].socket = socket_path;
         memset(entries[i].key, 7, sizeof(entries[i].key));
         entries[i].title = "Demo <1>";
-        entries[i].look = ":root{--page-accent:#336699}";
+        entries[i].look = ":root{--rh-primary:#336699}";
     }
     hosts_put(hosts, entries, 2);
     if (loop.proxy != NULL)

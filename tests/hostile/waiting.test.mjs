@@ -93,7 +93,7 @@ test('the page runs nothing but its own script and escapes what it shows', async
   assert.doesNotMatch(policy, /unsafe/)
   assert.ok(policy.includes(`script-src ${hash(script)}`))
   assert.ok(policy.includes(`style-src ${hash(style)}`))
-  assert.match(style, /--page-accent:#336699/)
+  assert.match(style, /--rh-primary:#336699/)
   assert.match(body, /Demo &lt;1&gt;/)
   assert.doesNotMatch(body, /<1>/)
   assert.match(body, /<noscript><meta http-equiv="refresh"/)
