@@ -30,8 +30,9 @@ struct account_member {
 enum identity_kind { IDENTITY_ANONYMOUS, IDENTITY_SESSION, IDENTITY_TOKEN, IDENTITY_INSTANCE };
 struct identity {
     enum identity_kind kind;
-    const char *user; /* user id; NULL for anonymous and instance */
-    const char *name; /* user name, or the instance id */
+    const char *user;  /* user id; NULL for anonymous and instance */
+    const char *name;  /* user name, or the instance id */
+    const char *email; /* of a user who has one, else NULL */
     bool admin;
     bool must_change;       /* password: nothing but the change is allowed */
     uint32_t narrowed;      /* scopes a token leaves; SCOPE_ALL for sessions */
@@ -76,10 +77,13 @@ int account_user_create(struct account *account, const struct account_user *user
 int account_user_change(struct account *account, struct text name, struct text email, int admin,
                         struct err *err);
 int account_user_remove(struct account *account, struct text name, struct err *err);
+/* Ends the user's sessions but for `keep` (a session's id or NULL) and its children; tokens stay.
+ */
 int account_password_set(struct account *account, const char *user, struct text password,
-                         bool must_change, struct err *err);
+                         bool must_change, const char *keep, struct err *err);
 /* Password lane. On success *user is the id. ERR_UNAUTHORIZED "bad_credentials"; too many failures
- * for the name or the address: ERR_TOO_MANY "login_limited". */
+ * for the name or the address: ERR_TOO_MANY "login_limited". An address from which the name has
+ * logged in before has a count of its own, so that strangers cannot lock a person out. */
 int account_login(struct account *account, struct pool *pool, struct text name,
                   struct text password, struct text address, const char **user, struct err *err);
 
@@ -94,18 +98,26 @@ int account_member_set(struct account *account, const char *tenant, const char *
                        enum role role,
                        struct err *err); /* ROLE_NONE removes; ends that person's streams there */
 
-/* Sessions: a row per host (platform or instance); a child session ends with its parent. */
+/* Sessions: a row per host (platform or instance); a child session ends with its parent. They end
+ * 14 days after the last use, 90 days after login, and when the user has 200 newer ones.
+ * ERR_UNAUTHORIZED "session_ended" when the parent has ended. */
 int account_session_create(struct account *account, struct pool *pool, const char *user,
                            struct text host, const char *parent, struct text *cookie_value,
                            struct err *err);
 /* The session that this one came from by a ticket; NULL if it is one of the portal's own. */
 const char *account_session_parent(struct account *account, struct pool *pool, const char *session);
 int account_session_end(struct account *account, const char *session, struct err *err);
-/* One-time tickets, 30 s, memory only: carry a session to another host. */
+/* One-time tickets, 30 s, memory only: carry a session to another host. state is a word that only
+ * the browser which asked at that host can repeat (at most 47 bytes), so that nobody can hand their
+ * own ticket to somebody else's browser. */
+struct account_ticket_door {
+    struct text host, state;
+};
 struct text account_ticket_make(struct account *account, struct pool *pool, const char *session,
-                                struct text host);
+                                const struct account_ticket_door *door);
 bool account_ticket_take(struct account *account, struct pool *pool, struct text ticket,
-                         struct text host, const char **user, const char **session);
+                         const struct account_ticket_door *door, const char **user,
+                         const char **session);
 
 /* Tokens: "PREFIX_<30 base62><6 checksum>", sha256 at rest, shown once. */
 struct account_token {
@@ -132,6 +144,7 @@ int account_tokens_json(struct account *account, const char *user, struct json_w
 /* Called (any thread) when sessions, tokens or roles end, so that http can close that person's open
  * WebSockets and streams. user NULL: look at everybody. */
 void account_on_ended(struct account *account, void (*fn)(void *arg, const char *user), void *arg);
-/* Last-used times are collected and written once a minute by account_flush (a timer's worker). */
+/* Use is collected and written once a minute by account_flush (a timer's worker), which also drops
+ * what has expired. */
 void account_touch(struct account *account, const struct identity *who, struct text address);
 int account_flush(struct account *account, struct err *err);

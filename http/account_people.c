@@ -39,9 +39,20 @@ int account_user_create(struct account *account, const struct account_user *user
     return account_reload_people(account, err);
 }
 
-static bool is_users(void *arg, const struct account_key *key)
+struct leaving {
+    const char *user, *keep;
+};
+
+static enum account_verdict drop_users(void *arg, struct account_key *key)
 {
-    return strcmp(key->user, arg) == 0;
+    const struct leaving *leaving = arg;
+
+    if (strcmp(key->user, leaving->user) != 0)
+        return ACCOUNT_KEEP;
+    return leaving->keep != NULL &&
+                   (strcmp(key->id, leaving->keep) == 0 || strcmp(key->parent, leaving->keep) == 0)
+               ? ACCOUNT_KEEP
+               : ACCOUNT_DROP;
 }
 
 int account_user_remove(struct account *account, struct text name, struct err *err)
@@ -66,33 +77,42 @@ int account_user_remove(struct account *account, struct text name, struct err *e
         return err_set(err, ERR_CONFLICT, "last_admin", "The last admin cannot be removed.");
     if (db_do(tx.conn, err, sql, "s", name) < 0 || db_commit(&tx, err) != 0)
         return -1;
-    char *user = text_c(pool, id);
-    account_sweep_keys(account, ACCOUNT_TOKENS, is_users, user);
-    account_sweep_keys(account, ACCOUNT_SESSIONS, is_users, user);
+    struct leaving leaving = {text_c(pool, id), NULL};
+    account_revise_keys(account, ACCOUNT_TOKENS, drop_users, &leaving);
+    account_revise_keys(account, ACCOUNT_SESSIONS, drop_users, &leaving);
+    int rc = account_reload_people(account, err);
+    account_tell_ended(account, leaving.user);
+    return rc;
+}
+
+int account_password_set(struct account *account, const char *user, struct text password,
+                         bool must_change, const char *keep, struct err *err)
+{
+    static const char sql[] = "UPDATE user SET password = ?, must_change = ? WHERE id = ?";
+    static const char end[] = "DELETE FROM session WHERE user = ?1"
+                              " AND (?2 IS NULL OR (id <> ?2 AND coalesce(parent, '') <> ?2))";
+    struct leaving leaving = {user, keep};
+    auto_pool struct pool *pool = pool_new();
+    auto_tx struct db_tx tx = {0};
+    struct text hash;
+
+    if (password_hash(pool, password, &hash, err) != 0 || db_begin(&tx, account->db, err) != 0)
+        return -1;
+    int changed = db_do(tx.conn, err, sql, "siz", hash, (int64_t)must_change, user);
+    if (changed == 0)
+        return err_set(err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
+    if (changed < 0 || db_do(tx.conn, err, end, "zz", user, keep) < 0 || db_commit(&tx, err) != 0)
+        return -1;
+    account_revise_keys(account, ACCOUNT_SESSIONS, drop_users, &leaving);
     int rc = account_reload_people(account, err);
     account_tell_ended(account, user);
     return rc;
 }
 
-int account_password_set(struct account *account, const char *user, struct text password,
-                         bool must_change, struct err *err)
-{
-    static const char sql[] = "UPDATE user SET password = ?, must_change = ? WHERE id = ?";
-    auto_pool struct pool *pool = pool_new();
-    auto_tx struct db_tx tx = {0};
-    struct text hash;
-
-    if (password_hash(pool, password, &hash, err) != 0 || db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, sql, "siz", hash, (int64_t)must_change, user) < 0 ||
-        db_commit(&tx, err) != 0)
-        return -1;
-    return account_reload_people(account, err);
-}
-
 int account_user_change(struct account *account, struct text name, struct text email, int admin,
                         struct err *err)
 {
-    static const char sql[] = "UPDATE user SET email = coalesce(?, email),"
+    static const char sql[] = "UPDATE user SET email = nullif(coalesce(?, email), ''),"
                               " admin = CASE WHEN ? < 0 THEN admin ELSE ? END WHERE name = ?";
     static const char admins[] = "SELECT count(*) FROM user WHERE admin = 1";
     auto_pool struct pool *pool = pool_new();
@@ -125,11 +145,8 @@ int account_login(struct account *account, struct pool *pool, struct text name,
     static const char sql[] = "SELECT id, password FROM user WHERE name = ?";
     static const char note[] = "UPDATE user SET last_login_at = ? WHERE id = ?";
     struct text id = TEXT_NONE, hash = TEXT_NONE;
-    struct text by_name = text_printf(pool, "n:%.*s", TEXT_ARG(text_sub(name, 0, 64)));
-    struct text by_address = text_printf(pool, "a:%.*s", TEXT_ARG(text_sub(address, 0, 64)));
 
-    if (!account_limit_allows(account->limits, by_name) ||
-        !account_limit_allows(account->limits, by_address))
+    if (!account_limit_allows(account->limits, name, address))
         return err_set(err, ERR_TOO_MANY, "login_limited",
                        "Too many failed logins; try again in some minutes.");
     {
@@ -139,12 +156,11 @@ int account_login(struct account *account, struct pool *pool, struct text name,
             return -1;
     }
     if (!password_check(hash, password)) {
-        account_limit_failed(account->limits, by_name);
-        account_limit_failed(account->limits, by_address);
+        account_limit_failed(account->limits, name, address);
         return err_set(err, ERR_UNAUTHORIZED, "bad_credentials",
                        "The user name or the password is wrong.");
     }
-    account_limit_forget(account->limits, by_name);
+    account_limit_passed(account->limits, name, address);
     auto_tx struct db_tx tx = {0};
     if (db_begin(&tx, account->db, err) != 0 ||
         db_do(tx.conn, err, note, "is", clock_wall_ms(), id) < 0 || db_commit(&tx, err) != 0)
@@ -201,14 +217,21 @@ int account_tenant_rename(struct account *account, const char *tenant, struct te
     return account_reload_people(account, err);
 }
 
+static enum account_verdict drop_tenants(void *arg, struct account_key *key)
+{
+    return strcmp(key->tenant, arg) == 0 ? ACCOUNT_DROP : ACCOUNT_KEEP;
+}
+
 int account_tenant_remove(struct account *account, const char *tenant, struct err *err)
 {
+    static const char tokens[] = "DELETE FROM token WHERE tenant = ?";
     static const char sql[] = "DELETE FROM tenant WHERE id = ?";
     auto_tx struct db_tx tx = {0};
 
-    if (db_begin(&tx, account->db, err) != 0 || db_do(tx.conn, err, sql, "z", tenant) < 0 ||
-        db_commit(&tx, err) != 0)
+    if (db_begin(&tx, account->db, err) != 0 || db_do(tx.conn, err, tokens, "z", tenant) < 0 ||
+        db_do(tx.conn, err, sql, "z", tenant) < 0 || db_commit(&tx, err) != 0)
         return -1;
+    account_revise_keys(account, ACCOUNT_TOKENS, drop_tenants, (void *)(uintptr_t)tenant);
     int rc = account_reload_people(account, err);
     account_tell_ended(account, NULL);
     return rc;

@@ -189,7 +189,7 @@ static void post_user_password(struct call *c)
     if (call_json_body(c, &doc, &err) != 0 ||
         json_need_text(doc, "password", &password, &err) != 0 ||
         json_want_bool(doc, "must_change", &must_change, &err) != 0 ||
-        account_password_set(people->config.account, user, password, must_change, &err) != 0)
+        account_password_set(people->config.account, user, password, must_change, NULL, &err) != 0)
         call_fail(c, &err);
     else
         call_empty(c, 204);
@@ -233,7 +233,8 @@ static const struct route routes[] = {
 int people_routes(struct people *people, struct router *router, struct err *err)
 {
     if (router_add(router, routes, sizeof(routes) / sizeof(routes[0]), people, err) != 0 ||
-        login_routes(people, router, err) != 0 || tenant_routes(people, router, err) != 0)
+        login_routes(people, router, err) != 0 || carry_routes(people, router, err) != 0 ||
+        tenant_routes(people, router, err) != 0)
         return -1;
     return token_routes(people, router, err);
 }

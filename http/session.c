@@ -1,4 +1,4 @@
-/* Sessions and the tickets that carry them to another host. */
+/* Sessions: made, carried on by use, ended. */
 #include "core/clock.h"
 #include "core/db.h"
 #include "http/account_part.h"
@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SESSION_LIFE_MS (30ll * 86400 * 1000)
-#define TICKET_LIFE_MS 30000
-#define TICKETS_MOST 1024
+#define SESSIONS_OF_USER 200
 
 int account_load_sessions(struct account *account, struct account_snapshot *into, struct err *err)
 {
@@ -44,16 +42,83 @@ int account_load_sessions(struct account *account, struct account_snapshot *into
     return q.failed ? -1 : 0;
 }
 
-int account_session_create(struct account *account, struct pool *pool, const char *user,
-                           struct text host, const char *parent, struct text *cookie_value,
-                           struct err *err)
+/* Ids of sessions that a deletion takes, each with its children. */
+struct gone {
+    struct text *ids; /* sorted */
+    size_t n;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    return text_cmp(*(const struct text *)a, *(const struct text *)b);
+}
+
+static bool has(const struct gone *gone, const char *id)
+{
+    struct text key = text_of(id);
+
+    return bsearch(&key, gone->ids, gone->n, sizeof(key), by_text) != NULL;
+}
+
+static enum account_verdict drop_gone(void *arg, struct account_key *key)
+{
+    return has(arg, key->id) || (key->parent[0] != '\0' && has(arg, key->parent)) ? ACCOUNT_DROP
+                                                                                  : ACCOUNT_KEEP;
+}
+
+/* The oldest give way, so that a program that logs in again and again cannot fill the table. */
+static int make_room(struct db_conn *conn, struct pool *pool, const char *user, struct gone *gone,
+                     struct err *err)
+{
+    static const char old[] = "SELECT id FROM session WHERE user = ? ORDER BY id DESC"
+                              " LIMIT 50 OFFSET ?";
+    static const char drop[] = "DELETE FROM session WHERE id = ?";
+    struct text id;
+
+    gone->ids = pool_alloc(pool, 50 * sizeof(*gone->ids));
+    {
+        auto_rows struct db_rows q = {0};
+        if (db_each (&q, conn, err, old, "zi", user, (int64_t)SESSIONS_OF_USER - 1) != 0)
+            return -1;
+        while (gone->n < 50 && db_next(&q, pool, "s", &id))
+            gone->ids[gone->n++] = id;
+        if (q.failed)
+            return -1;
+    }
+    for (size_t i = 0; i < gone->n; i++)
+        if (db_do(conn, err, drop, "s", gone->ids[i]) < 0)
+            return -1;
+    qsort(gone->ids, gone->n, sizeof(*gone->ids), by_text);
+    return 0;
+}
+
+static int insert(struct account *account, struct pool *pool, const struct account_key *key,
+                  struct gone *gone, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO session (id, hash, user, host, parent, created_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)";
-    struct account_key key = {.expires_ms = clock_wall_ms() + SESSION_LIFE_MS, .scopes = SCOPE_ALL};
-    struct text value = random_text(pool, 32);
+    const char *parent = key->parent[0] != '\0' ? key->parent : NULL;
     auto_tx struct db_tx tx = {0};
+
+    if (db_begin(&tx, account->db, err) != 0 || make_room(tx.conn, pool, key->user, gone, err) != 0)
+        return -1;
+    if (db_do(tx.conn, err, sql, "zbzzzii", key->id, text_n(key->hash, sizeof(key->hash)),
+              key->user, key->host, parent, clock_wall_ms(), key->expires_ms) < 0)
+        return err->kind == ERR_CONFLICT
+                   ? err_set(err, ERR_UNAUTHORIZED, "session_ended",
+                             "The session that this one comes from has ended; log in again.")
+                   : -1;
+    return db_commit(&tx, err);
+}
+
+int account_session_create(struct account *account, struct pool *pool, const char *user,
+                           struct text host, const char *parent, struct text *cookie_value,
+                           struct err *err)
+{
+    struct account_key key = {.expires_ms = clock_wall_ms() + SESSION_IDLE_MS, .scopes = SCOPE_ALL};
+    struct text value = random_text(pool, 32);
+    struct gone gone = {0};
 
     if (host.len >= sizeof(key.host))
         return err_set(err, ERR_INVALID, "bad_host", "The host name is too long.");
@@ -62,12 +127,17 @@ int account_session_create(struct account *account, struct pool *pool, const cha
     snprintf(key.user, sizeof(key.user), "%s", user);
     snprintf(key.host, sizeof(key.host), "%.*s", TEXT_ARG(host));
     snprintf(key.parent, sizeof(key.parent), "%s", parent != NULL ? parent : "");
-    if (db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, sql, "zbzszii", key.id, text_n(key.hash, sizeof(key.hash)), user, host,
-              parent, clock_wall_ms(), key.expires_ms) < 0 ||
-        db_commit(&tx, err) != 0)
+    if (insert(account, pool, &key, &gone, err) != 0)
         return -1;
-    account_put_key(account, ACCOUNT_SESSIONS, &key, false);
+    if (gone.n > 0) {
+        account_revise_keys(account, ACCOUNT_SESSIONS, drop_gone, &gone);
+        account_tell_ended(account, user);
+    }
+    if (account_add_key(account, ACCOUNT_SESSIONS, &key, err) != 0)
+        return err->kind == ERR_CONFLICT
+                   ? err_set(err, ERR_UNAUTHORIZED, "session_ended",
+                             "The session that this one comes from has ended; log in again.")
+                   : -1;
     *cookie_value = value;
     return 0;
 }
@@ -77,14 +147,14 @@ struct family {
     char user[ACCOUNT_ID];
 };
 
-static bool is_family(void *arg, const struct account_key *key)
+static enum account_verdict drop_family(void *arg, struct account_key *key)
 {
     struct family *family = arg;
 
     if (strcmp(key->id, family->id) != 0 && strcmp(key->parent, family->id) != 0)
-        return false;
+        return ACCOUNT_KEEP;
     memcpy(family->user, key->user, sizeof(family->user));
-    return true;
+    return ACCOUNT_DROP;
 }
 
 int account_session_end(struct account *account, const char *session, struct err *err)
@@ -96,105 +166,127 @@ int account_session_end(struct account *account, const char *session, struct err
     if (db_begin(&tx, account->db, err) != 0 || db_do(tx.conn, err, sql, "z", session) < 0 ||
         db_commit(&tx, err) != 0)
         return -1;
-    account_sweep_keys(account, ACCOUNT_SESSIONS, is_family, &family);
+    account_revise_keys(account, ACCOUNT_SESSIONS, drop_family, &family);
     if (family.user[0] != '\0')
         account_tell_ended(account, family.user);
     return 0;
 }
 
-/* Tickets: memory only, one use. */
+/* Carried on by use. */
 
-struct ticket {
-    unsigned char hash[SHA256_BYTES];
-    char session[ACCOUNT_ID], host[128];
-    int64_t until_ms; /* monotonic; 0: free */
+struct moved {
+    char id[ACCOUNT_ID];
+    int64_t expires_ms;
 };
 
-struct account_tickets {
-    pthread_mutex_t lock;
-    struct ticket tickets[TICKETS_MOST];
-    size_t next;
+struct moves {
+    struct moved *list;
+    size_t n;
 };
 
-struct account_tickets *account_tickets_new(void)
+static int by_id(const void *a, const void *b)
 {
-    struct account_tickets *tickets = xcalloc(1, sizeof(*tickets));
-
-    pthread_mutex_init(&tickets->lock, NULL);
-    return tickets;
+    return strcmp(((const struct moved *)a)->id, ((const struct moved *)b)->id);
 }
 
-void account_tickets_free(struct account_tickets *tickets)
+static enum account_verdict move_expiry(void *arg, struct account_key *key)
 {
-    pthread_mutex_destroy(&tickets->lock);
-    free(tickets);
+    const struct moves *moves = arg;
+    struct moved wanted;
+
+    memcpy(wanted.id, key->id, sizeof(wanted.id));
+    const struct moved *found = bsearch(&wanted, moves->list, moves->n, sizeof(wanted), by_id);
+    if (found == NULL)
+        return ACCOUNT_KEEP;
+    key->expires_ms = found->expires_ms;
+    return ACCOUNT_ALTERED;
 }
 
-struct text account_ticket_make(struct account *account, struct pool *pool, const char *session,
-                                struct text host)
+/* The session and the one it came from: whoever works in an editor all day uses the portal, too. */
+static int move_one(struct db_conn *conn, struct pool *pool, const struct account_touched *t,
+                    struct moves *moves, struct err *err)
 {
-    struct account_tickets *t = account->tickets;
-    struct text value = random_text(pool, 32);
+    static const char due[] = "SELECT id, min(?2, created_at + ?3) FROM session"
+                              " WHERE id IN (?1, (SELECT parent FROM session WHERE id = ?1))"
+                              " AND expires_at < min(?2, created_at + ?3) - ?4";
+    static const char put[] = "UPDATE session SET expires_at = ? WHERE id = ?";
+    struct text ids[2];
+    int64_t until[2];
+    size_t n = 0;
 
-    pthread_mutex_lock(&t->lock);
-    /* The oldest gives way: a ticket lives for one redirect. */
-    struct ticket *ticket = &t->tickets[t->next];
-    t->next = (t->next + 1) % TICKETS_MOST;
-    sha256(value, ticket->hash);
-    snprintf(ticket->session, sizeof(ticket->session), "%s", session);
-    snprintf(ticket->host, sizeof(ticket->host), "%.*s", TEXT_ARG(host));
-    ticket->until_ms = clock_mono_ms() + TICKET_LIFE_MS;
-    pthread_mutex_unlock(&t->lock);
-    return value;
-}
-
-static const struct account_key *session_by_id(const struct account_snapshot *s, const char *id)
-{
-    for (int i = 0; i < ACCOUNT_SHARDS; i++)
-        for (size_t k = 0; k < s->sessions[i]->n; k++)
-            if (strcmp(s->sessions[i]->keys[k].id, id) == 0)
-                return &s->sessions[i]->keys[k];
-    return NULL;
-}
-
-bool account_ticket_take(struct account *account, struct pool *pool, struct text ticket,
-                         struct text host, const char **user, const char **session)
-{
-    struct account_tickets *t = account->tickets;
-    unsigned char hash[SHA256_BYTES];
-    char id[ACCOUNT_ID] = "";
-
-    sha256(ticket, hash);
-    pthread_mutex_lock(&t->lock);
-    for (size_t i = 0; i < TICKETS_MOST; i++) {
-        struct ticket *one = &t->tickets[i];
-        if (one->until_ms < clock_mono_ms() || memcmp(one->hash, hash, sizeof(hash)) != 0 ||
-            !text_is(host, one->host))
-            continue;
-        memcpy(id, one->session, sizeof(id));
-        one->until_ms = 0;
-        break;
+    {
+        auto_rows struct db_rows q = {0};
+        if (db_each (&q, conn, err, due, "ziii", t->id, t->at + SESSION_IDLE_MS,
+                     (int64_t)SESSION_LIFE_MS, (int64_t)SESSION_STEP_MS) != 0)
+            return -1;
+        while (n < 2 && db_next(&q, pool, "si", &ids[n], &until[n]))
+            n++;
+        if (q.failed)
+            return -1;
     }
-    pthread_mutex_unlock(&t->lock);
-    if (id[0] == '\0')
-        return false;
-    struct snapshot *s = account_snapshot(account);
-    const struct account_key *key = session_by_id((const struct account_snapshot *)s, id);
-    if (key != NULL) {
-        *user = pool_strdup(pool, key->user);
-        *session = pool_strdup(pool, key->id);
+    for (size_t i = 0; i < n; i++) {
+        struct moved *m = &moves->list[moves->n++];
+        snprintf(m->id, sizeof(m->id), "%.*s", TEXT_ARG(ids[i]));
+        m->expires_ms = until[i];
+        if (db_do(conn, err, put, "is", until[i], ids[i]) < 0)
+            return -1;
     }
-    snapshot_drop(s);
-    return key != NULL;
+    return 0;
 }
 
-const char *account_session_parent(struct account *account, struct pool *pool, const char *session)
+int account_carry_sessions(struct account *account, const struct account_touched *touched, size_t n,
+                           struct err *err)
 {
-    struct snapshot *s = account_snapshot(account);
-    const struct account_key *key = session_by_id((const struct account_snapshot *)s, session);
-    const char *parent =
-        key != NULL && key->parent[0] != '\0' ? pool_strdup(pool, key->parent) : NULL;
+    auto_pool struct pool *pool = pool_new();
+    struct moves moves = {pool_alloc(pool, (2 * n + 1) * sizeof(struct moved)), 0};
+    auto_tx struct db_tx tx = {0};
 
-    snapshot_drop(s);
-    return parent;
+    if (n == 0)
+        return 0;
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (!touched[i].is_token && move_one(tx.conn, pool, &touched[i], &moves, err) != 0)
+            return -1;
+    if (db_commit(&tx, err) != 0)
+        return -1;
+    qsort(moves.list, moves.n, sizeof(*moves.list), by_id);
+    if (moves.n > 0)
+        account_revise_keys(account, ACCOUNT_SESSIONS, move_expiry, &moves);
+    return 0;
+}
+
+/* Expired ones, with the children that go with them. */
+int account_expire_sessions(struct account *account, struct err *err)
+{
+    static const char due[] =
+        "SELECT id FROM session WHERE expires_at < ?1 OR parent IN"
+        " (SELECT id FROM session WHERE expires_at < ?1) ORDER BY id LIMIT 10000";
+    static const char drop[] = "DELETE FROM session WHERE id = ?";
+    auto_pool struct pool *pool = pool_new();
+    struct gone gone = {pool_alloc(pool, 10000 * sizeof(struct text)), 0};
+
+    {
+        auto_read struct db_read r = db_read(account->db, err);
+        auto_rows struct db_rows q = {0};
+        if (r.conn == NULL || db_each (&q, r.conn, err, due, "i", clock_wall_ms()) != 0)
+            return -1;
+        while (gone.n < 10000 && db_next(&q, pool, "s", &gone.ids[gone.n]))
+            gone.n++;
+        if (q.failed)
+            return -1;
+    }
+    if (gone.n == 0)
+        return 0;
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, account->db, err) != 0)
+        return -1;
+    for (size_t i = 0; i < gone.n; i++)
+        if (db_do(tx.conn, err, drop, "s", gone.ids[i]) < 0)
+            return -1;
+    if (db_commit(&tx, err) != 0)
+        return -1;
+    account_revise_keys(account, ACCOUNT_SESSIONS, drop_gone, &gone);
+    account_tell_ended(account, NULL);
+    return 0;
 }

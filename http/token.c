@@ -1,4 +1,4 @@
-/* Tokens: made, listed, removed; last-used times. */
+/* Tokens: made, listed, removed. */
 #include "core/clock.h"
 #include "core/db.h"
 #include "core/json.h"
@@ -100,7 +100,8 @@ int account_token_create(struct account *account, struct pool *pool,
               spec->generation) < 0 ||
         db_commit(&tx, err) != 0)
         return -1;
-    account_put_key(account, ACCOUNT_TOKENS, &key, false);
+    if (account_add_key(account, ACCOUNT_TOKENS, &key, err) != 0)
+        return -1;
     memcpy(id, key.id, ACCOUNT_ID);
     *token = value;
     return 0;
@@ -112,18 +113,16 @@ static int remove_by(struct account *account, const char *sql, struct text key, 
     static const char drop[] = "DELETE FROM token WHERE id = ?";
     auto_pool struct pool *pool = pool_new();
     auto_tx struct db_tx tx = {0};
-    struct account_key gone = {0};
     struct text id, hash, owner;
 
     if (db_begin(&tx, account->db, err) != 0)
         return -1;
     if (db_get(tx.conn, pool, err, sql, "b", "sbs", key, &id, &hash, &owner) != 0 ||
-        (user != NULL && !text_is(owner, user)))
+        hash.len != SHA256_BYTES || (user != NULL && !text_is(owner, user)))
         return err_set(err, ERR_NOT_FOUND, "token_not_found", "There is no such token.");
-    memcpy(gone.hash, hash.base, SHA256_BYTES);
     if (db_do(tx.conn, err, drop, "s", id) < 0 || db_commit(&tx, err) != 0)
         return -1;
-    account_put_key(account, ACCOUNT_TOKENS, &gone, true);
+    account_drop_key(account, ACCOUNT_TOKENS, (const unsigned char *)hash.base);
     account_tell_ended(account, text_c(pool, owner));
     return 0;
 }
@@ -150,11 +149,13 @@ struct retired {
     int64_t generation;
 };
 
-static bool is_retired(void *arg, const struct account_key *key)
+static enum account_verdict drop_retired(void *arg, struct account_key *key)
 {
     const struct retired *retired = arg;
 
-    return strcmp(key->instance, retired->instance) == 0 && key->generation < retired->generation;
+    return strcmp(key->instance, retired->instance) == 0 && key->generation < retired->generation
+               ? ACCOUNT_DROP
+               : ACCOUNT_KEEP;
 }
 
 int account_instance_tokens_retire(struct account *account, const char *instance,
@@ -167,7 +168,7 @@ int account_instance_tokens_retire(struct account *account, const char *instance
     if (db_begin(&tx, account->db, err) != 0 ||
         db_do(tx.conn, err, sql, "zi", instance, generation) < 0 || db_commit(&tx, err) != 0)
         return -1;
-    account_sweep_keys(account, ACCOUNT_TOKENS, is_retired, &retired);
+    account_revise_keys(account, ACCOUNT_TOKENS, drop_retired, &retired);
     return 0;
 }
 
@@ -181,45 +182,4 @@ int account_tokens_json(struct account *account, const char *user, struct json_w
     auto_read struct db_read r = db_read(account->db, err);
 
     return r.conn == NULL ? -1 : db_json(w, r.conn, err, sql, "z", user);
-}
-
-void account_touch(struct account *account, const struct identity *who, struct text address)
-{
-    if (who->kind != IDENTITY_TOKEN || who->credential == NULL)
-        return;
-    pthread_mutex_lock(&account->touching);
-    size_t i = 0;
-    while (i < account->n_touched && strcmp(account->touched[i].token, who->credential) != 0)
-        i++;
-    if (i < ACCOUNT_TOUCHED_MOST) {
-        struct account_touched *t = &account->touched[i];
-        snprintf(t->token, sizeof(t->token), "%s", who->credential);
-        snprintf(t->from, sizeof(t->from), "%.*s", TEXT_ARG(address));
-        t->at = clock_wall_ms();
-        account->n_touched += i == account->n_touched;
-    }
-    pthread_mutex_unlock(&account->touching);
-}
-
-int account_flush(struct account *account, struct err *err)
-{
-    static const char sql[] = "UPDATE token SET used_at = ?, used_from = ? WHERE id = ?";
-    static const char expired[] = "DELETE FROM session WHERE expires_at < ?";
-    auto_free struct account_touched *copy = NULL;
-    size_t n;
-
-    pthread_mutex_lock(&account->touching);
-    n = account->n_touched;
-    copy = xmalloc((n + 1) * sizeof(*copy));
-    memcpy(copy, account->touched, n * sizeof(*copy));
-    account->n_touched = 0;
-    pthread_mutex_unlock(&account->touching);
-    auto_tx struct db_tx tx = {0};
-    if (db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, expired, "i", clock_wall_ms()) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++)
-        if (db_do(tx.conn, err, sql, "izz", copy[i].at, copy[i].from, copy[i].token) < 0)
-            return -1;
-    return db_commit(&tx, err);
 }

@@ -160,7 +160,9 @@ static const char *cookie_name(struct app *app)
 
     seal_key(app->seal, TEXT("cookie name"), key);
     hex = hex_encode(app->pool, key, 4);
-    return pool_printf(app->pool, "redhouse_%.*s", TEXT_ARG(hex));
+    return pool_printf(app->pool, "%sredhouse_%.*s",
+                       text_starts(text_of(app->public_url), "https://") ? "__Host-" : "",
+                       TEXT_ARG(hex));
 }
 
 static int open_floor(struct app *app, struct err *err)

@@ -5,4 +5,7 @@ foreach(name hosts route)
   unit(http/${name} http core)
 endforeach()
 
-unit(http/account http core)
+foreach(name account session login_limit account_threads)
+  unit(http/${name} http core)
+endforeach()
+set_tests_properties(unit/http/account_threads PROPERTIES LABELS "unit;threads")

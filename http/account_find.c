@@ -1,0 +1,168 @@
+/* Look-ups in a snapshot: no lock, no allocation. */
+#include "core/clock.h"
+#include "http/account_part.h"
+
+#include <string.h>
+
+struct snapshot *account_snapshot(struct account *account)
+{
+    return snapshot_take(&account->slot);
+}
+
+const struct account_person *account_person(const struct account_snapshot *s, const char *id)
+{
+    size_t low = 0, high = s->people->n_persons;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(s->people->persons[middle].id, id);
+        if (order == 0)
+            return &s->people->persons[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static void fill_person(struct identity *who, const struct account_person *person)
+{
+    who->user = person->id;
+    who->name = person->name;
+    who->email = person->email[0] != '\0' ? person->email : NULL;
+    who->admin = person->admin;
+    who->must_change = person->must_change;
+    who->members = person->members;
+    who->n_members = person->n_members;
+}
+
+bool account_session_find(struct snapshot *s, struct text cookie_value, const char *host,
+                          struct identity *out)
+{
+    const struct account_snapshot *whole = (const struct account_snapshot *)s;
+    unsigned char hash[SHA256_BYTES];
+
+    sha256(cookie_value, hash);
+    const struct account_key *key = account_find_key(whole, ACCOUNT_SESSIONS, hash);
+    if (key == NULL || strcmp(key->host, host) != 0 || key->expires_ms < clock_wall_ms())
+        return false;
+    const struct account_person *person = account_person(whole, key->user);
+    if (person == NULL)
+        return false;
+    *out =
+        (struct identity){.kind = IDENTITY_SESSION, .narrowed = SCOPE_ALL, .credential = key->id};
+    fill_person(out, person);
+    return true;
+}
+
+bool account_token_find(struct snapshot *s, struct text token, struct identity *out)
+{
+    const struct account_snapshot *whole = (const struct account_snapshot *)s;
+    unsigned char hash[SHA256_BYTES];
+
+    sha256(token, hash);
+    const struct account_key *key = account_find_key(whole, ACCOUNT_TOKENS, hash);
+    if (key == NULL || (key->expires_ms != 0 && key->expires_ms < clock_wall_ms()))
+        return false;
+    if (key->user[0] == '\0') {
+        *out = (struct identity){.kind = IDENTITY_INSTANCE,
+                                 .name = key->instance,
+                                 .narrowed = key->scopes,
+                                 .credential = key->id,
+                                 .instance = key->instance,
+                                 .tenant = key->tenant,
+                                 .generation = key->generation};
+        return true;
+    }
+    const struct account_person *person = account_person(whole, key->user);
+    if (person == NULL)
+        return false;
+    *out =
+        (struct identity){.kind = IDENTITY_TOKEN, .narrowed = key->scopes, .credential = key->id};
+    fill_person(out, person);
+    return true;
+}
+
+uint32_t identity_scopes(const struct identity *who, const char *tenant)
+{
+    if (who->kind == IDENTITY_ANONYMOUS)
+        return 0;
+    if (who->kind == IDENTITY_INSTANCE)
+        return tenant != NULL && who->tenant != NULL && strcmp(who->tenant, tenant) == 0
+                   ? who->narrowed & (uint32_t)SCOPE_PACKAGE_READ
+                   : 0;
+    if (who->admin)
+        return SCOPE_ALL & who->narrowed;
+    for (size_t i = 0; tenant != NULL && i < who->n_members; i++)
+        if (strcmp(who->members[i].tenant, tenant) == 0)
+            return role_scopes(who->members[i].role) & who->narrowed;
+    return 0;
+}
+
+bool identity_may(const struct identity *who, const char *tenant, uint32_t scopes)
+{
+    return (identity_scopes(who, tenant) & scopes) == scopes;
+}
+
+const struct account_tenant *account_tenant_by_slug(struct snapshot *s, struct text slug)
+{
+    const struct account_people *people = ((const struct account_snapshot *)s)->people;
+    size_t low = 0, high = people->n_tenants;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = text_cmp(text_of(people->tenants[middle].slug), slug);
+        if (order == 0)
+            return &people->tenants[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct account_tenant *account_tenant_by_id(struct snapshot *s, struct text id)
+{
+    const struct account_people *people = ((const struct account_snapshot *)s)->people;
+    size_t low = 0, high = people->n_tenants;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = text_cmp(text_of(people->by_id[middle]->id), id);
+        if (order == 0)
+            return people->by_id[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct account_tenant *account_tenants(struct snapshot *s, size_t *n)
+{
+    const struct account_people *people = ((const struct account_snapshot *)s)->people;
+
+    *n = people->n_tenants;
+    return people->tenants;
+}
+
+const char *account_user_by_name(struct snapshot *s, struct text name)
+{
+    const struct account_people *people = ((const struct account_snapshot *)s)->people;
+    size_t low = 0, high = people->n_persons;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = text_cmp(text_of(people->by_name[middle]->name), name);
+        if (order == 0)
+            return people->by_name[middle]->id;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
