@@ -17,7 +17,7 @@ const theme = {
 }
 const flow = [
   { id: 'f1f1f1f1f1f1f1f1', type: 'tab', label: 'Road' },
-  { id: 'a1a1a1a1a1a1a1a1', type: 'inject', z: 'f1f1f1f1f1f1f1f1', name: 'go', props: [{ p: 'payload' }], payload: 'road', payloadType: 'str', x: 140, y: 100, wires: [['b1b1b1b1b1b1b1b1']] },
+  { id: 'a1a1a1a1a1a1a1a1', type: 'inject', z: 'f1f1f1f1f1f1f1f1', name: 'go', props: [{ p: 'payload' }], repeat: '', crontab: '', once: false, onceDelay: 0.1, topic: '', payload: 'road', payloadType: 'str', x: 140, y: 100, wires: [['b1b1b1b1b1b1b1b1']] },
   { id: 'b1b1b1b1b1b1b1b1', type: 'hello', z: 'f1f1f1f1f1f1f1f1', name: '', word: 'hello', x: 320, y: 100, wires: [['c1c1c1c1c1c1c1c1']] },
   { id: 'c1c1c1c1c1c1c1c1', type: 'debug', z: 'f1f1f1f1f1f1f1f1', name: 'out', active: true, tosidebar: true, complete: 'payload', targetType: 'msg', x: 500, y: 100, wires: [] },
 ]
@@ -34,19 +34,21 @@ async function installFromPalette(page) {
   // The last button of the question is the one that installs.
   await page.locator('.red-ui-notification button.primary, .red-ui-notification button', { hasText: /^Install$/ }).last().click()
   await page.waitForFunction(() => window.RED.nodes.getType('hello'), null, { timeout: 90000 })
-  await page.keyboard.press('Escape')
-  await page.evaluate(() => document.querySelector('#red-ui-settings-tray-close, .red-ui-tray-footer .primary, #node-dialog-ok')?.click())
+  await page.locator('.red-ui-tray button', { hasText: /^Close$/ }).first().click()
+  await page.locator('.red-ui-tray').first().waitFor({ state: 'detached' })
 }
 
 async function deployed(page) {
   await page.evaluate(() => window.RED.actions.invoke('core:deploy-flows'))
-  await page.waitForFunction(() => !window.RED.nodes.dirty(), null, { timeout: 30000 })
+  await page.waitForFunction(() => !window.RED.nodes.dirty(), null, { timeout: 30000 }).catch(async (error) => {
+    await shot(page, 'deploy-failed')
+    throw error
+  })
 }
 
 async function inject(page) {
-  await page.evaluate(async () => {
-    await fetch('inject/a1a1a1a1a1a1a1a1', { method: 'POST' })
-  })
+  const status = await page.evaluate(async () => (await fetch('inject/a1a1a1a1a1a1a1a1', { method: 'POST' })).status)
+  assert.equal(status, 200)
 }
 
 const offered = (process.env.REDHOUSE_ROAD ?? 'node-red@5,node-red@4.1').split(',')
@@ -104,7 +106,9 @@ for (const stack of offered) {
       await page.evaluate((nodes) => window.RED.view.importNodes(nodes, { generateIds: false, addFlow: false, touchImport: true }), flow)
       await page.evaluate(() => window.RED.workspaces.show('f1f1f1f1f1f1f1f1'))
       const before = await page.evaluate(() => window.RED.nodes.filterNodes({ type: 'hello' }).length)
-      const from = await page.locator('.red-ui-palette-node[data-palette-type=hello]').boundingBox()
+      const node = page.locator('.red-ui-palette-node[data-palette-type=hello]')
+      await node.scrollIntoViewIfNeeded()
+      const from = await node.boundingBox()
       const to = await page.locator('#red-ui-workspace-chart').boundingBox()
       await page.mouse.move(from.x + 40, from.y + 10)
       await page.mouse.down()
@@ -114,7 +118,10 @@ for (const stack of offered) {
       await deployed(page)
       await page.evaluate(() => window.RED.sidebar.show('debug'))
       await inject(page)
-      await page.locator('.red-ui-debug-msg', { hasText: 'hello road' }).first().waitFor({ timeout: 15000 })
+      await page.locator('.red-ui-debug-msg', { hasText: 'hello road' }).first().waitFor({ timeout: 15000 }).catch(async (error) => {
+        await shot(page, 'debug-failed')
+        throw error
+      })
       await shot(page, `debug-${stack}`)
     })
 
