@@ -15,15 +15,15 @@ struct child_fd {
 };
 
 struct child_spec {
-    const char *path;         /* absolute */
+    const char *path; /* absolute */
     const char *const *argv;
-    const char *const *env;         /* NULL: empty */
-    const char *cwd;          /* NULL: "/" */
+    const char *const *env;     /* NULL: empty */
+    const char *cwd;            /* NULL: "/" */
     const struct child_fd *fds; /* 0, 1, 2 not named go to /dev/null */
     unsigned n_fds;
-    uid_t uid;                /* 0: keep */
+    uid_t uid; /* 0: keep */
     gid_t gid;
-    int new_session;          /* setsid: survives us */
+    int new_session; /* setsid: survives us */
 };
 
 struct child {

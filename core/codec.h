@@ -1,5 +1,6 @@
 /*
- * Text encodings: hex, base64 (RFC 4648), percent (RFC 3986), HTML escapes. Strict in, canonical out.
+ * Text encodings: hex, base64 (RFC 4648), percent (RFC 3986), HTML escapes. Strict in, canonical
+ * out.
  */
 #pragma once
 

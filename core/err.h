@@ -10,21 +10,21 @@
 #include <stdbool.h>
 
 enum err_kind {
-    ERR_INVALID,      /* 400: the request is malformed */
-    ERR_UNAUTHORIZED, /* 401: who are you */
-    ERR_FORBIDDEN,    /* 403: you may not */
-    ERR_NOT_FOUND,    /* 404 */
-    ERR_CONFLICT,     /* 409 */
-    ERR_GONE,         /* 410: superseded, do not retry */
-    ERR_PRECONDITION, /* 412: If-Match */
-    ERR_TOO_LARGE,    /* 413 */
-    ERR_UNSUPPORTED,  /* 415 */
-    ERR_UNPROCESSABLE,/* 422: well-formed, but its content is wrong */
-    ERR_TOO_MANY,     /* 429 */
-    ERR_INTERNAL,     /* 500: text goes to the log, the client gets a request id */
-    ERR_UPSTREAM,     /* 502: somebody we depend on answered badly */
-    ERR_UNAVAILABLE,  /* 503: full or not up; Retry-After */
-    ERR_TIMEOUT,      /* 504 */
+    ERR_INVALID,       /* 400: the request is malformed */
+    ERR_UNAUTHORIZED,  /* 401: who are you */
+    ERR_FORBIDDEN,     /* 403: you may not */
+    ERR_NOT_FOUND,     /* 404 */
+    ERR_CONFLICT,      /* 409 */
+    ERR_GONE,          /* 410: superseded, do not retry */
+    ERR_PRECONDITION,  /* 412: If-Match */
+    ERR_TOO_LARGE,     /* 413 */
+    ERR_UNSUPPORTED,   /* 415 */
+    ERR_UNPROCESSABLE, /* 422: well-formed, but its content is wrong */
+    ERR_TOO_MANY,      /* 429 */
+    ERR_INTERNAL,      /* 500: text goes to the log, the client gets a request id */
+    ERR_UPSTREAM,      /* 502: somebody we depend on answered badly */
+    ERR_UNAVAILABLE,   /* 503: full or not up; Retry-After */
+    ERR_TIMEOUT,       /* 504 */
 };
 
 struct err {

@@ -1,7 +1,7 @@
 /*
- * All outgoing HTTP, Unix sockets included: one thread with curl_multi (libcurl). Every request has a
- * ceiling and a deadline; redirects are followed only as told, and each address is checked anew. No
- * header of a client of ours is ever forwarded.
+ * All outgoing HTTP, Unix sockets included: one thread with curl_multi (libcurl). Every request has
+ * a ceiling and a deadline; redirects are followed only as told, and each address is checked anew.
+ * No header of a client of ours is ever forwarded.
  */
 #pragma once
 
@@ -26,32 +26,33 @@ struct fetch_header {
 };
 
 struct fetch_request {
-    const char *method;      /* NULL: GET */
+    const char *method; /* NULL: GET */
     const char *url;
     const char *unix_socket; /* NULL: TCP */
     const struct fetch_header *headers;
     size_t n_headers;
     struct text body;
-    int64_t deadline_ms;     /* of the whole exchange, required */
-    int64_t connect_ms;      /* 0: 5 s */
-    int64_t stall_ms;        /* no byte for so long ends it; 0: 30 s */
-    size_t max_bytes;        /* of the answer's body, required */
-    int body_fd;             /* >0: the answer's body goes there instead of into memory */
-    unsigned max_redirects;  /* 0: 3xx is an answer like another */
-    bool refuse_private;     /* no loopback, link-local, private or unique-local address, checked
-                                after resolution and pinned (SSRF) */
+    int64_t deadline_ms;    /* of the whole exchange, required */
+    int64_t connect_ms;     /* 0: 5 s */
+    int64_t stall_ms;       /* no byte for so long ends it; 0: 30 s */
+    size_t max_bytes;       /* of the answer's body, required */
+    int body_fd;            /* >0: the answer's body goes there instead of into memory */
+    unsigned max_redirects; /* 0: 3xx is an answer like another */
+    bool refuse_private;    /* no loopback, link-local, private or unique-local address, checked
+                               after resolution and pinned (SSRF) */
 };
 
 struct fetch_reply {
     int status;
-    struct text body;        /* in the pool */
+    struct text body; /* in the pool */
     uint64_t body_bytes;
     struct fetch_header *headers; /* of the final answer, names lower case */
     size_t n_headers;
 };
 
 /* Blocks the calling worker. Failing to get an answer is ERR_UPSTREAM ("upstream_unreachable",
- * "upstream_tls", "upstream_too_large", "upstream_private") or ERR_TIMEOUT; any status is a success. */
+ * "upstream_tls", "upstream_too_large", "upstream_private") or ERR_TIMEOUT; any status is a
+ * success. */
 int fetch(struct fetcher *fetcher, const struct fetch_request *request, struct pool *pool,
           struct fetch_reply *reply, struct err *err);
 struct text fetch_header(const struct fetch_reply *reply, const char *name);

@@ -2,8 +2,9 @@
  * JSON: one reader and one writer for everything, over yajl.
  *
  * The reader builds nodes in a pool; a string that needs no unescaping stays a view into the input,
- * so the input must live as long as the nodes. Refused: depth over 64, more than the given number of
- * nodes, duplicate keys, invalid UTF-8, NUL in keys, trailing bytes. A 60 MB base64 string costs no copy.
+ * so the input must live as long as the nodes. Refused: depth over 64, more than the given number
+ * of nodes, duplicate keys, invalid UTF-8, NUL in keys, trailing bytes. A 60 MB base64 string costs
+ * no copy.
  */
 #pragma once
 
@@ -65,12 +66,14 @@ void json_open_array(struct json_writer *w);
 void json_close_array(struct json_writer *w);
 void json_key(struct json_writer *w, const char *key);
 void json_key_text(struct json_writer *w, struct text key);
-void json_text(struct json_writer *w, struct text t); /* absent writes null; bad UTF-8 becomes U+FFFD */
-void json_str(struct json_writer *w, const char *s);  /* NULL writes null */
+void json_text(struct json_writer *w,
+               struct text t); /* absent writes null; bad UTF-8 becomes U+FFFD */
+void json_str(struct json_writer *w, const char *s); /* NULL writes null */
 void json_int(struct json_writer *w, int64_t n);
 void json_bool(struct json_writer *w, bool b);
 void json_null(struct json_writer *w);
-void json_raw(struct json_writer *w, struct text t); /* already JSON, written verbatim; empty: null */
+void json_raw(struct json_writer *w,
+              struct text t); /* already JSON, written verbatim; empty: null */
 /* key and value in one statement */
 void json_put_text(struct json_writer *w, const char *key, struct text t);
 void json_put_str(struct json_writer *w, const char *key, const char *s);

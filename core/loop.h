@@ -1,8 +1,8 @@
 /*
- * A small event loop for threads that wait for several things and never block: the keeper, the broker,
- * the warden. epoll, monotonic timers, messages from other threads. (The HTTP loops are h2o's.)
- * All calls but loop_post and loop_stop belong to the loop's thread. A callback is never called from
- * inside the function that took it.
+ * A small event loop for threads that wait for several things and never block: the keeper, the
+ * broker, the warden. epoll, monotonic timers, messages from other threads. (The HTTP loops are
+ * h2o's.) All calls but loop_post and loop_stop belong to the loop's thread. A callback is never
+ * called from inside the function that took it.
  */
 #pragma once
 

@@ -16,7 +16,8 @@ void *pool_alloc(struct pool *pool, size_t n);
 void *pool_zalloc(struct pool *pool, size_t n);
 char *pool_strdup(struct pool *pool, const char *s);
 char *pool_printf(struct pool *pool, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *pool_vprintf(struct pool *pool, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+char *pool_vprintf(struct pool *pool, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* fn(arg) is called when the pool is freed. */
 void pool_defer(struct pool *pool, void (*fn)(void *), void *arg);
 /* Bytes handed out so far, for budgets. */

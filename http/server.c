@@ -399,7 +399,8 @@ static void on_stop(struct http_loop *loop, void *arg)
         door_close(H2O_STRUCT_FROM_MEMBER(struct door, link, l));
     }
     loop->draining = true;
-    proxy_close_instance(loop->proxy, NULL); /* editors connect again by themselves, to the next server */
+    proxy_close_instance(loop->proxy,
+                         NULL); /* editors connect again by themselves, to the next server */
     h2o_context_request_shutdown(&loop->ctx);
     streams_end(loop);
     close_idle(loop);

@@ -74,8 +74,9 @@ int registry_publish_tarball(struct registry *registry, struct pool *pool,
                              const struct tarball_publish *spec, struct text *name,
                              struct text *version, struct err *err);
 
-/* A public package's tarball through the uplink, for stacks: an open file (the caller closes it), fetched if it was not
- * here. integrity ("sha512-…") must be what the file has: ERR_UPSTREAM "wrong_integrity". */
+/* A public package's tarball through the uplink, for stacks: an open file (the caller closes it),
+ * fetched if it was not here. integrity ("sha512-…") must be what the file has: ERR_UPSTREAM
+ * "wrong_integrity". */
 int registry_public_tarball(struct registry *registry, struct pool *pool, struct text name,
                             struct text version, struct text integrity, int *fd, uint64_t *bytes,
                             struct err *err);

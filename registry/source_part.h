@@ -15,7 +15,8 @@ struct sources {
 struct source {
     struct text id, tenant, url, tags, token, secret, created_by;
 };
-int source_get(struct sources *sources, struct pool *pool, struct text id, struct source *out, struct err *err);
+int source_get(struct sources *sources, struct pool *pool, struct text id, struct source *out,
+               struct err *err);
 /* Looks at the repository on the lane and builds what is new. False: the lane is full. */
 bool source_look(struct sources *sources, const char *id);
 int source_note(struct sources *sources, struct text id, const char *cause, struct err *err);
@@ -23,10 +24,11 @@ int source_note(struct sources *sources, struct text id, const char *cause, stru
 /* build.c: runs one, blocking; the row is queued already. */
 void build_run(struct sources *sources, const struct source *source, const char *build);
 /* A row for ref and commit unless there is one: *made says. */
-int build_queue(struct sources *sources, struct text source, struct text ref, struct text commit, char id[27],
-                bool *made, struct err *err);
+int build_queue(struct sources *sources, struct text source, struct text ref, struct text commit,
+                char id[27], bool *made, struct err *err);
 /* The input of a git job. */
-struct text build_git_input(struct sources *sources, struct pool *pool, const struct source *source, const char *mode,
-                            struct text ref, struct text commit, struct err *err);
+struct text build_git_input(struct sources *sources, struct pool *pool, const struct source *source,
+                            const char *mode, struct text ref, struct text commit, struct err *err);
 /* The child's own last sentence, or one with the exit status. */
-int build_job_failed(struct sources *sources, struct pool *pool, const char *job, int exit_code, struct err *err);
+int build_job_failed(struct sources *sources, struct pool *pool, const char *job, int exit_code,
+                     struct err *err);

@@ -61,9 +61,10 @@ node_path() { # puts build/node first on PATH, as node and npm
 # The portal: web/dist, which the build embeds.
 portal() {
   [ -f web/package.json ] || return 0
-  local newest
-  newest=$(find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -newer web/dist/index.html -print 2>/dev/null | head -n 1)
-  if [ -f web/dist/index.html ] && [ -z "$newest" ]; then return; fi
+  if [ -f web/dist/index.html ] &&
+    [ -z "$(find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -newer web/dist/index.html -print | head -n 1)" ]; then
+    return
+  fi
   (cd web && npm ci --no-audit --no-fund --loglevel=error >/dev/null && npm run build >/dev/null) ||
     die "the portal could not be built: run 'npm ci && npm run build' in web/ to see why"
 }

@@ -1,13 +1,13 @@
 #include "tenants/unit.h"
 
 #include "core/clock.h"
-#include "core/digest.h"
 #include "core/err.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "http/events.h"
 #include "http/operation.h"
 #include "http/server.h"
+#include "tenants/end.h"
 #include "tenants/keeper_part.h"
 #include "tenants/storage.h"
 #include "tenants/tenants.h"
@@ -20,9 +20,7 @@
     60000 /* a runtime that ends sooner than this after it was ready crashed quickly */
 #define QUICK_ENDS_SAFE 3 /* so many in a row: safe mode */
 #define QUICK_ENDS_MOST 6 /* and so many: give up until somebody asks */
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_MOST_MS 60000
-#define GRACE_MS 20000 /* Node-RED's own close timeout is 15 s */
+#define GRACE_MS 20000    /* Node-RED's own close timeout is 15 s */
 
 static bool wants_running(const struct unit *u)
 {
@@ -110,7 +108,7 @@ static void save_done(struct job *job)
     u->busy = false;
     if (job->failed) {
         log_error("keeper", job->err.text, "instance=%s", u->id);
-        loop_timer_set(u->keeper->loop, &u->timer, BACKOFF_FIRST_MS);
+        loop_timer_set(u->keeper->loop, &u->timer, END_BACKOFF_FIRST_MS);
         return;
     }
     log_info("keeper", "moved", "instance=%s slug=%s from=%s to=%s cause=\"%s\"", u->id, u->slug,
@@ -282,7 +280,7 @@ static void erase_done(struct job *job)
     u->busy = false;
     if (job->failed) {
         log_error("keeper", job->err.text, "instance=%s", u->id);
-        loop_timer_set(keeper->loop, &u->timer, BACKOFF_FIRST_MS);
+        loop_timer_set(keeper->loop, &u->timer, END_BACKOFF_FIRST_MS);
         return;
     }
     log_info("keeper", "removed", "instance=%s slug=%s", u->id, u->slug);
@@ -298,7 +296,7 @@ static void on_removed(void *arg, const struct err *err)
         u->busy = false;
         log_error("keeper", err->text, "instance=%s", u->id);
         settle_operation(u, err);
-        loop_timer_set(u->keeper->loop, &u->timer, BACKOFF_MOST_MS);
+        loop_timer_set(u->keeper->loop, &u->timer, END_BACKOFF_MOST_MS);
         return;
     }
     struct job *job = job_new(u, erase_work, erase_done);
@@ -317,34 +315,6 @@ static void begin_remove(struct unit *u)
 
 /* Ends. */
 
-static void describe_end(const struct instance_end *end, char *out, size_t n)
-{
-    static const char *const words[] = {
-        [END_EXIT] = "Node-RED ended with status",
-        [END_SIGNAL] = "Node-RED was ended by signal",
-        [END_OOM] = "Node-RED needed more memory than its limit",
-        [END_SANDBOX] = "The sandbox could not be set up",
-        [END_LOST] = "Node-RED ended and left no word",
-    };
-    int used = end->kind == END_EXIT || end->kind == END_SIGNAL
-                   ? snprintf(out, n, "%s %d", words[end->kind], end->code)
-                   : snprintf(out, n, "%s", words[end->kind]);
-
-    if (end->text[0] != '\0' && used > 0 && (size_t)used < n)
-        snprintf(out + used, n - (size_t)used, ": %.90s", end->text);
-}
-
-static int64_t backoff_ms(unsigned ends)
-{
-    int64_t ms = BACKOFF_FIRST_MS;
-    unsigned char jitter;
-
-    for (unsigned i = 1; i < ends && ms < BACKOFF_MOST_MS; i++)
-        ms *= 2;
-    random_bytes(&jitter, 1);
-    return (ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS) * (256 + jitter / 2) / 256;
-}
-
 /* It ended though it should run: back-off, then safe mode, then give up until somebody asks. */
 static void crashed(struct unit *u)
 {
@@ -352,7 +322,7 @@ static void crashed(struct unit *u)
     int64_t now = clock_mono_ms();
     bool quick = u->ready_at == 0 || now - u->ready_at < QUICK_END_MS;
 
-    describe_end(&u->end, how, sizeof(how));
+    end_describe(&u->end, how, sizeof(how));
     u->quick_ends = quick ? u->quick_ends + 1 : 1;
     u->restarts++;
     u->safe = u->quick_ends >= QUICK_ENDS_SAFE;
@@ -362,7 +332,7 @@ static void crashed(struct unit *u)
                  "%s. It was started %u times; look at its log, then start it again.", how,
                  u->quick_ends);
     } else {
-        int64_t wait = backoff_ms(u->quick_ends);
+        int64_t wait = end_backoff_ms(u->quick_ends);
         u->retry_at = now + wait;
         loop_timer_set(u->keeper->loop, &u->timer, wait);
         snprintf(cause, sizeof(cause), "%s. It is started again%s in %lld s.", how,

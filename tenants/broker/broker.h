@@ -71,8 +71,8 @@ enum broker_job_kind {
      * {"files": {"package.json", "package-lock.json", ".npmrc"}, "registry"}; network: the carrier
      * only, which ends in run/jobs/ID/server.sock (folder and socket made by the server). */
     BROKER_JOB_STACK,
-    /* "redhouse unpack" of the tarballs in /job/in into /job/out, for the Node.js and npm that stack jobs
-     * begin with; no network. Committed like a stack. */
+    /* "redhouse unpack" of the tarballs in /job/in into /job/out, for the Node.js and npm that
+     * stack jobs begin with; no network. Committed like a stack. */
     BROKER_JOB_UNPACK,
 };
 
