@@ -1,4 +1,5 @@
-/* How a runtime ended, in words, and how long to wait before it is started again. Pure but for the jitter. */
+/* How a runtime ended, in words, and how long to wait before it is started again. Pure but for the
+ * jitter. */
 #pragma once
 
 #include <stddef.h>
