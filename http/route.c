@@ -153,7 +153,7 @@ static int place(struct router *router, const struct route *route, struct row **
 
 static int add_row(struct router *router, const struct route *route, void *area, struct err *err)
 {
-    struct row **slot;
+    struct row **slot = NULL;
     if (check_row(route, err) != 0 || place(router, route, &slot, err) != 0)
         return -1;
     struct row row = {.route = route, .area = area, .method = method_bit(text_of(route->method))};
