@@ -270,7 +270,7 @@ bool ready_answer(struct ready *ready, struct call *c, struct text key, const ch
     uint64_t hash = text_hash(key);
     struct shard *shard = shard_of(ready, hash);
     unsigned taken = taken_by(c);
-    enum coding coding = CODING_COUNT, missing;
+    enum coding coding = CODING_COUNT, missing = CODING_PLAIN;
     pthread_mutex_lock(&shard->lock);
     struct ready_entry *entry = *slot_of(shard, hash, key);
     if (entry != NULL && (coding = choose(entry, taken, &missing)) != CODING_COUNT)
@@ -335,7 +335,7 @@ static void answer_made(struct ready *ready, struct call *c, struct ready_entry 
     struct text key = entry->key;
     struct shard *shard = shard_of(ready, text_hash(key));
     unsigned taken = taken_by(c);
-    enum coding coding, missing;
+    enum coding coding, missing = CODING_PLAIN;
     for (;;) {
         pthread_mutex_lock(&shard->lock);
         coding = choose(entry, taken, &missing);
