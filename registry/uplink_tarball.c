@@ -141,7 +141,7 @@ static int fetch_tarball(struct uplink *u, const struct pkgname *name, struct te
     auto_pool struct pool *pool = pool_new();
     struct uplink_dist dist;
     struct text tarball;
-    uint64_t bytes;
+    uint64_t bytes = 0;
     auto_close int fd = open(u->config.spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, "cannot make a temporary file in %s", u->config.spool_dir);

@@ -101,7 +101,7 @@ static struct broker_request request_for(enum broker_verb verb, const char *inst
 {
     struct broker_request r = {.verb = verb};
 
-    snprintf(r.id, sizeof(r.id), "%s", instance);
+    snprintf(r.id, sizeof(r.id), "%.26s", instance);
     return r;
 }
 
