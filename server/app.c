@@ -225,6 +225,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                        .ready = app->ready,
                                        .public_url = app->public_url,
                                        .uplink_url = config->uplink,
+                                       .uplink_fresh_ms = config->uplink_fresh_ms,
                                        .spool_dir = app->spool,
                                        .platform_scope = config->platform_scope,
                                        .anonymous_read = config->anonymous_reads,
