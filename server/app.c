@@ -56,7 +56,7 @@ struct db *app_control_open(const char *data, struct err *err)
 static void on_published(void *arg, const char *tenant, struct text name, struct text version)
 {
     struct app *app = arg;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4096);

@@ -59,8 +59,8 @@ static int list_library(struct call *c, struct db_conn *conn, struct text type, 
     static const char sql[] =
         "SELECT path, meta FROM library WHERE instance = ?1 AND type = ?2"
         " AND (?3 = '' OR (path >= ?3 || '/' AND path < ?3 || '0')) ORDER BY path";
-    auto_rows struct db_rows q;
-    auto_buf struct buf out;
+    auto_rows struct db_rows q = {0};
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     if (db_each (&q, conn, err, sql, "zss", c->who->instance, type, folder) != 0)
@@ -95,7 +95,7 @@ static int read_library(struct call *c, struct db_conn *conn, struct err *err)
             return -1;
         return list_library(c, conn, type, path, err);
     }
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, 6 * (size_t)LIBRARY_MAX_BODY);
     json_writer_init(&w, &out);
@@ -163,8 +163,8 @@ static int read_context(struct call *c, struct db_conn *conn, struct err *err)
 {
     static const char sql[] = "SELECT key, value FROM context WHERE instance = ? AND scope = ?";
     struct text scope, key, value;
-    auto_rows struct db_rows q;
-    auto_buf struct buf out;
+    auto_rows struct db_rows q = {0};
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     if (context_scope(c, &scope, err) != 0 ||
