@@ -2,25 +2,11 @@
 // serves cannot drive an editor.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { request } from 'node:http'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, Redhouse, root, sleep, until } from './redhouse.mjs'
+import { npm, raw, Redhouse, root, sleep, until } from './redhouse.mjs'
 
 const hello = join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello')
-
-// A request with any Host, cookies and headers, as a browser on that host would send it.
-function raw(r, host, path, { method = 'GET', headers = {}, body } = {}) {
-  return new Promise((done, fail) => {
-    const req = request({ host: '127.0.0.1', port: r.port, path, method, headers: { host: `${host}:${r.port}`, ...headers } }, (answer) => {
-      let text = ''
-      answer.on('data', (chunk) => { text += chunk })
-      answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, text }))
-    })
-    req.on('error', fail)
-    req.end(body)
-  })
-}
 
 // The cookie of an instance's host, by way of a ticket. Follows redirects by hand.
 async function instanceCookie(r, portalCookie, host) {
