@@ -8,6 +8,7 @@ set(REDHOUSE_PLUGIN_FILES
   launcher/document.js
   launcher/environment.js
   launcher/events.js
+  launcher/external.js
   launcher/faces.js
   launcher/index.js
   launcher/life.js
@@ -15,6 +16,7 @@ set(REDHOUSE_PLUGIN_FILES
   launcher/npm.js
   launcher/package.json
   launcher/settings.js
+  launcher/settings.template.js
   launcher/status.js
   storage/client.js
   storage/index.js

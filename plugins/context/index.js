@@ -11,7 +11,8 @@ const { createCache } = require('./cache.js');
 const FLUSH_AFTER_MS = 500;
 const BACKOFF_MS = [500, 1000, 2000, 5000];
 const CLOSE_MS = 3000;
-const MAX_BODY = 16 * 1024 * 1024;
+/* Of one request; a larger value goes alone, and the server says whether it takes it. */
+const MAX_BODY = 8 * 1024 * 1024;
 
 const isObject = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
 const isAnswer = (v) => isObject(v) && isObject(v.scopes) && Object.values(v.scopes).every(isObject);
@@ -183,9 +184,10 @@ function createContext({ client, spoolDir, instance, log = () => {} }) {
   }
 
   async function flush(ms) {
-    if (cache === null || (changes.size === 0 && running === null))
+    if (cache === null)
       return;
-    await Promise.race([kick(), sleep(ms)]);
+    for (const until = Date.now() + ms; (changes.size > 0 || running) && Date.now() < until;)
+      await Promise.race([kick(), sleep(until - Date.now())]);
     if (changes.size > 0)
       await keep();
   }

@@ -4,6 +4,7 @@
  * serves both faces on an inherited socket, reports to the warden, and ends in order (docs/runtime.md).
  */
 const fs = require('node:fs');
+const nodeModule = require('node:module');
 const path = require('node:path');
 
 const { createAuth, createVerifier } = require('../auth/index.js');
@@ -17,7 +18,7 @@ const { watch } = require('./events.js');
 const { createFaces } = require('./faces.js');
 const { createLife } = require('./life.js');
 const { handler: logHandler, say } = require('./log.js');
-const { createNpm } = require('./npm.js');
+const { answerVersion, createNpm } = require('./npm.js');
 const settingsOf = require('./settings.js');
 const channel = require('./status.js');
 
@@ -25,15 +26,21 @@ const { version: VERSION } = require('./package.json');
 /* How long opening waits for flows that are slow to start (modules to install, say). */
 const FLOWS_MS = 5000;
 
-/* The folder of the node-red package: of the stack that this Node.js belongs to, unless the environment names one. */
-// As it was called: execPath would follow the stack's link into node's own package.
-function nodePath() {
-  return path.isAbsolute(process.argv0) ? process.argv0 : process.execPath;
+/* As it was called: execPath would follow the stack's link into node's own package. */
+function stackDir() {
+  return path.resolve(path.dirname(path.isAbsolute(process.argv0) ? process.argv0 : process.execPath), '..');
 }
 
+/* The folder of the node-red package: of the stack that this Node.js belongs to, unless the environment names one. */
 function nodeRedDir() {
-  return process.env.REDHOUSE_NODE_RED
-    || path.resolve(path.dirname(nodePath()), '../node_modules/node-red');
+  return process.env.REDHOUSE_NODE_RED || path.join(stackDir(), 'node_modules/node-red');
+}
+
+/* Compiled code that the stack brings along, if it does. */
+function useCompileCache() {
+  const folder = path.join(stackDir(), 'compile-cache');
+  if (fs.existsSync(folder))
+    nodeModule.enableCompileCache?.(folder);
 }
 
 function useEnvironment(document, npm) {
@@ -107,6 +114,7 @@ async function start(document, io, status, life) {
   process.chdir(userDir);
   useEnvironment(document, npm);
 
+  useCompileCache();
   const nodeRed = nodeRedDir();
   const { version } = JSON.parse(fs.readFileSync(path.join(nodeRed, 'package.json'), 'utf8'));
   status.send({ event: 'hello', launcher: VERSION, nodeRed: version, node: process.version });
@@ -138,7 +146,12 @@ async function start(document, io, status, life) {
   life.onStop({ stopFlows: () => RED.stop(), stopMs: settings.nodeCloseTimeout });
   faces.mount(RED);
 
-  await RED.start();
+  const restore = answerVersion();
+  try {
+    await RED.start();
+  } finally {
+    restore();
+  }
   await opening.wait();
   await faces.listen(io.listen);
   status.onCommand(onCommand(RED, parts));

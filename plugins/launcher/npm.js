@@ -3,11 +3,37 @@
  * npm as Node-RED runs it: always our registry, in the user directory, without questions to anybody else. The
  * token reaches npm's own environment only, never process.env, so that env.get() in a flow cannot see it.
  */
+const childProcess = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
+const NPM_CLI = /[\\/]npm[\\/]bin[\\/]npm-cli\.js$/;
+
+/*
+ * While Node-RED starts it runs `npm -v`, a fifth of the time of a start, to learn whether there is an npm. There is
+ * one, and its package says which. Returns what ends this.
+ */
+function answerVersion() {
+  const { execFile } = childProcess;
+  childProcess.execFile = function (file, args, ...rest) {
+    const done = rest[rest.length - 1];
+    if (Array.isArray(args) && args.length === 2 && NPM_CLI.test(args[0]) && args[1] === '-v' && typeof done === 'function') {
+      try {
+        const { version } = JSON.parse(fs.readFileSync(path.join(args[0], '../../package.json'), 'utf8'));
+        return void setImmediate(() => done(null, `${version}\n`, ''));
+      } catch {
+        /* No npm here after all: Node-RED finds out by itself. */
+      }
+    }
+    return execFile.call(childProcess, file, args, ...rest);
+  };
+  return () => {
+    childProcess.execFile = execFile;
+  };
+}
+
 /* npm reads these names in any case; what is harmless is also for an `npm` that a flow starts itself. */
-function publicConfig({ base, userDir, ignoreScripts }) {
+function publicConfig(base, userDir, ignoreScripts) {
   return {
     ...(base && { npm_config_registry: `${base}/npm/` }),
     npm_config_cache: path.join(userDir, '.npm'),
@@ -29,10 +55,11 @@ function nerfDart(base) {
   return `${base.replace(/^https?:/, '')}/npm/`;
 }
 
+/* options: base, token, npm (of the document), userDir. */
 function createNpm({ base, token, userDir, npm }) {
   const trimmed = base.replace(/\/+$/, '');
   const ignoreScripts = npm.ignoreScripts !== false;
-  const shared = publicConfig({ base: trimmed, userDir, ignoreScripts });
+  const shared = publicConfig(trimmed, userDir, ignoreScripts);
   const secret = trimmed ? { [`npm_config_${nerfDart(trimmed)}:_authToken`]: npm.token || token } : {};
   const budget = Number.isInteger(npm.memoryMb) && npm.memoryMb >= 64
     ? { NODE_OPTIONS: `--max-old-space-size=${npm.memoryMb}` } : {};
@@ -59,7 +86,7 @@ function createNpm({ base, token, userDir, npm }) {
     wrap(exec) {
       const run = exec.run;
       exec.run = function (command, args, options, emit) {
-        const isNpm = Array.isArray(args) && /(^|[\\/])npm-cli\.js$/.test(String(args[0]));
+        const isNpm = Array.isArray(args) && NPM_CLI.test(String(args[0]));
         if (!isNpm)
           return run.call(exec, command, args, options, emit);
         const env = { ...process.env, ...(options && options.env), ...shared, ...budget, ...secret };
@@ -69,7 +96,10 @@ function createNpm({ base, token, userDir, npm }) {
 
     /* A module comes by name from our registry, or as a file that a person uploaded: never from another address. */
     checkInstall(event) {
-      const url = event && event.url;
+      const { url, version } = event ?? {};
+      /* npm would take an address or another package's name in the place of a version. */
+      if (version && !/^[\w.+~^<>=|* -]{1,200}$/.test(version))
+        throw new Error('This is not a version of a module.');
       if (typeof url !== 'string' || url === '')
         return;
       const uploads = path.join(userDir, 'nodes') + path.sep;
@@ -80,4 +110,4 @@ function createNpm({ base, token, userDir, npm }) {
   };
 }
 
-module.exports = { createNpm };
+module.exports = { createNpm, answerVersion };

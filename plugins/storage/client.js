@@ -126,7 +126,13 @@ function createClient(options) {
     }
   }
 
-  return { request, json, read, get ended() { return ended; } };
+  /* From now on nothing is asked and nothing answered. */
+  function close() {
+    ended = true;
+    agent.destroy();
+  }
+
+  return { request, json, read, close };
 }
 
 function collect(res, done) {
@@ -134,10 +140,12 @@ function collect(res, done) {
   let total = 0;
   res.on('data', (chunk) => {
     total += chunk.length;
-    if (total > MAX_ANSWER)
-      res.destroy(new StorageError('the answer of storage is too large'));
-    else
+    if (total > MAX_ANSWER) {
+      done(new StorageError('the answer of storage is too large'));
+      res.destroy();
+    } else {
       chunks.push(chunk);
+    }
   });
   res.on('end', () => done(null, Buffer.concat(chunks).toString('utf8')));
   res.on('error', (err) => done(err));

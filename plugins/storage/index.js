@@ -47,6 +47,11 @@ function parseFlows(answer) {
   }
 }
 
+/* An entry of a listing as Node-RED wants it: a folder's name, or a file with what is known of it. */
+function listed(entry) {
+  return isObject(entry) ? { ...entry.meta, fn: String(entry.fn) } : String(entry);
+}
+
 /*
  * options: client, spoolDir, instance, log(text), loaded() when flows were read, saved(rev) after each deploy.
  * Returns the object for settings.storageModule, plus flush(ms).
@@ -58,6 +63,7 @@ function createStorage({ client, spoolDir, instance, log = () => {}, loaded = ()
   let staged;
   let readCredentials;
   let sessionsKnown = false;
+  let flowsKnown = false;
 
   async function readFlows() {
     const answer = await client.read('/runtime/flows', 'flows', (value) => parseFlows(value) !== null);
@@ -97,6 +103,7 @@ function createStorage({ client, spoolDir, instance, log = () => {}, loaded = ()
       readCredentials = undefined;
       /* What Node-RED holds in memory is replaced now: what was staged for it is gone too. */
       staged = undefined;
+      flowsKnown = true;
       loaded();
       return credentials;
     },
@@ -104,6 +111,9 @@ function createStorage({ client, spoolDir, instance, log = () => {}, loaded = ()
       staged = credentials;
     },
     async saveFlows(flows, user) {
+      /* Whoever deploys before the stored flows arrived would overwrite flows that nobody has seen. */
+      if (!flowsKnown)
+        throw friendly('The flows are not loaded yet. Please reload this page in a moment.', 'storage_unavailable');
       const text = JSON.stringify(flows);
       const credentials = staged;
       const answer = await deploy(JSON.stringify({
@@ -155,7 +165,7 @@ function createStorage({ client, spoolDir, instance, log = () => {}, loaded = ()
           throw friendly('There is no such entry in the library.', 'not_found');
         throw friendly('The library cannot be read at the moment.', 'storage_unavailable');
       }
-      return Array.isArray(answer.list) ? answer.list : String(answer.body ?? '');
+      return Array.isArray(answer.list) ? answer.list.map(listed) : String(answer.body ?? '');
     },
     async saveLibraryEntry(type, path, meta, body) {
       try {

@@ -9,8 +9,10 @@ const path = require('node:path');
 
 const MAX_BYTES = 64 * 1024 * 1024;
 
-function createSpool(folder, instance) {
-  const file = (name) => path.join(folder, `${name}.json`);
+/* where: the folder, or a function that tells it at the first use. */
+function createSpool(where, instance) {
+  const folderOf = typeof where === 'function' ? where : () => where;
+  const file = (name) => path.join(folderOf(), `${name}.json`);
   const chains = new Map();
 
   /* Work on one name happens in the order it was asked for. */
@@ -21,7 +23,7 @@ function createSpool(folder, instance) {
   }
 
   async function syncFolder() {
-    const handle = await fs.open(folder, 'r');
+    const handle = await fs.open(folderOf(), 'r');
     try {
       await handle.sync();
     } finally {
@@ -31,7 +33,7 @@ function createSpool(folder, instance) {
 
   async function write(name, value) {
     const temporary = `${file(name)}.tmp`;
-    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+    await fs.mkdir(folderOf(), { recursive: true, mode: 0o700 });
     const handle = await fs.open(temporary, 'w', 0o600);
     try {
       await handle.writeFile(JSON.stringify({ version: 1, instance, value }));

@@ -17,6 +17,16 @@ function isRefusal(err) {
 function createWriter({ client, spool, name, path, log }) {
   let pending;
   let running = null;
+  let wake = () => {};
+
+  /* Sleeps, unless a newer value comes. */
+  function pause(ms) {
+    let timer;
+    return new Promise((resolve) => {
+      wake = resolve;
+      timer = setTimeout(resolve, ms);
+    }).finally(() => clearTimeout(timer));
+  }
 
   async function run() {
     for (let failures = 0; pending !== undefined;) {
@@ -31,9 +41,11 @@ function createWriter({ client, spool, name, path, log }) {
       } catch (err) {
         if (failures === 0)
           log(`${name} kept until storage takes them: ${err.message}`);
-        const pause = isRefusal(err) ? REFUSED_MS : BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)];
+        if (isRefusal(err))
+          await pause(REFUSED_MS);
+        else
+          await sleep(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)]);
         failures++;
-        await sleep(pause);
       }
     }
   }
@@ -50,6 +62,7 @@ function createWriter({ client, spool, name, path, log }) {
     async save(value) {
       try {
         pending = JSON.stringify(value);
+        wake();
         await spool.put(name, value);
       } catch (err) {
         log(`${name} could not be kept on disk: ${err.code || err.message}`);

@@ -88,7 +88,7 @@ export class Runtime {
   }
 
   /* The first event that matches, seen already or to come. */
-  event(name, match = () => true, ms = 20000) {
+  event(name, match = () => true, ms = 60000) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no "${name}" event\n${this.report()}`)), ms);
       const check = () => {

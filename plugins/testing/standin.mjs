@@ -155,7 +155,7 @@ class StandIn {
       if (rest.length > 1)
         folders.add(rest[0]);
       else
-        files.push({ ...meta, fn: rest[0] });
+        files.push({ fn: rest[0], meta });
     }
     return ok({ list: [...folders, ...files] });
   }

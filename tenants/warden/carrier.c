@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CONNECTIONS 256
+#define CONNECTIONS 64
 #define PART 32768
 
 struct connection;
