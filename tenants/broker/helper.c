@@ -189,12 +189,25 @@ static int record_file(const struct warden_record *record)
     return fd;
 }
 
-static _Noreturn void exec_warden(const struct helper *h, const struct helper_warden *w, int report)
+static _Noreturn void fail_early(const struct err *err, int report_fd)
+{
+    struct warden_report report = {.status = -1};
+
+    snprintf(report.code, sizeof(report.code), "%s", err->code);
+    snprintf(report.text, sizeof(report.text), "%s", err->text);
+    (void)!write(report_fd, &report, sizeof(report));
+    _exit(1);
+}
+
+static _Noreturn void exec_warden(const struct helper *h, struct helper_warden *w, int report)
 {
     int moved[WARDEN_FD_END], null = open("/dev/null", O_RDWR);
     char name[] = "redhouse-warden", *argv[] = {name, NULL}, *env[] = {NULL};
     sigset_t none;
+    struct err err;
 
+    if (w->before != NULL && w->before(w, &err) != 0)
+        fail_early(&err, report);
     memcpy(moved, w->fds, sizeof(moved));
     moved[0] = moved[1] = moved[2] = null;
     moved[WARDEN_FD_RECORD] = record_file(w->record);
@@ -219,7 +232,7 @@ static _Noreturn void exec_warden(const struct helper *h, const struct helper_wa
     _exit(127);
 }
 
-int helper_exec_warden(struct helper *h, const struct helper_warden *w, struct err *err)
+int helper_exec_warden(struct helper *h, struct helper_warden *w, struct err *err)
 {
     int report_fd = -1;
     pid_t pid = fork_reporting(h, &report_fd, err);

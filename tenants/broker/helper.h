@@ -42,8 +42,12 @@ struct helper_warden {
     const struct warden_record *record;
     int fds[WARDEN_FD_END];
     int64_t deadline_ms;
+    /* Runs in the new process, as root, before the warden is executed; may add to fds. May be NULL.
+     */
+    int (*before)(struct helper_warden *w, struct err *err);
+    void *arg;
 };
-int helper_exec_warden(struct helper *h, const struct helper_warden *w, struct err *err);
+int helper_exec_warden(struct helper *h, struct helper_warden *w, struct err *err);
 
 /* Watches a process that is not our child, by pidfd (taken over). */
 int helper_adopt(struct helper *h, int pidfd, struct err *err);

@@ -3,6 +3,7 @@
  */
 #include "core/err.h"
 #include "core/pool.h"
+#include "tenants/broker/attempt.h"
 #include "tenants/broker/folders.h"
 #include "tenants/broker/helper.h"
 #include "tenants/broker/state.h"
@@ -21,6 +22,7 @@
 
 #define INPUT_MAX (4LL << 20)
 #define UNPACK_INPUT_MAX (256LL << 20)
+#define TIDY_MS 5000
 #define OVERTIME_MS 15000 /* past the job's own deadline, which its warden keeps */
 
 static bool is_job_uid(const struct broker *b, uid_t uid)
@@ -77,27 +79,42 @@ static int make_job_folder(struct broker *b, const char *id, uid_t *uid, struct 
     return folder_make(b->jobs, id, &(struct folder_owner){0, *uid, 0711, 0}, err);
 }
 
-/* in: a copy that the job's group may read and nobody may write. */
-static int write_input(int job, int input, uid_t uid, int64_t most, struct err *err)
+/* The input on its way into the job's folder. */
+struct input {
+    int job, from;
+    uid_t uid;
+};
+
+static int check_input(int from, int64_t most, struct err *err)
 {
     struct stat st;
-    off_t at = 0;
 
-    if (input < 0 || fstat(input, &st) != 0 || !S_ISREG(st.st_mode))
+    if (from < 0 || fstat(from, &st) != 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "bad_input", "The job's input must be a file.");
     if (st.st_size > most)
         return err_set(err, ERR_TOO_LARGE, "bad_input", "The job's input is too large.");
-    int fd = openat(job, "in", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0440);
-    if (fd < 0)
-        return err_errno(err, "cannot write the job's input");
+    return 0;
+}
+
+/* in: a copy that the job's group may read and nobody may write. Between fork and exec of the job's
+ * warden, since it may be long. */
+static int write_input(struct helper_warden *w, struct err *err)
+{
+    const struct input *input = w->arg;
+    struct stat st;
+    off_t at = 0;
     ssize_t n = 1;
+    int fd = openat(input->job, "in", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0440);
+
+    if (fd < 0 || fstat(input->from, &st) != 0)
+        return err_errno(err, "cannot write the job's input");
     while (at < st.st_size && n > 0)
-        n = sendfile(fd, input, &at, (size_t)(st.st_size - at));
-    int rc = n > 0 && fchown(fd, 0, uid) == 0 ? 0 : -1;
-    if (rc != 0)
-        err_errno(err, "cannot write the job's input");
+        n = sendfile(fd, input->from, &at, (size_t)(st.st_size - at));
+    if (n <= 0 || fchown(fd, 0, input->uid) != 0)
+        return err_errno(err, "cannot write the job's input");
     close(fd);
-    return rc;
+    w->fds[WARDEN_FD_DOCUMENT] = openat(input->job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
 }
 
 /* out, for the job to write in; what a first job left there becomes src. */
@@ -122,82 +139,67 @@ static int make_out(int job, uid_t uid, bool takes_source, struct err *err)
     return err_errno(err, "cannot give the job its out folder");
 }
 
-static int open_git(struct broker *b, const struct asked *asked, struct helper_warden *w,
-                    uid_t *uid, struct err *err)
-{
-    int job = make_job_folder(b, asked->request.id, uid, err), rc = -1;
+/* What each kind needs, into w->fds; input->job is opened or made. */
 
-    if (job < 0)
+static int open_git(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                    struct input *input, struct err *err)
+{
+    if (check_input(input->from, INPUT_MAX, err) != 0 ||
+        (input->job = make_job_folder(b, asked->request.id, &input->uid, err)) < 0)
         return -1;
     w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
-    if (write_input(job, asked->fds[1], *uid, INPUT_MAX, err) == 0 &&
-        (w->fds[WARDEN_FD_DATA] = make_out(job, *uid, false, err)) >= 0) {
-        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
-    }
-    close(job);
-    return rc;
+    w->fds[WARDEN_FD_DATA] = make_out(input->job, input->uid, false, err);
+    return w->fds[WARDEN_FD_DATA] < 0 ? -1 : 0;
 }
 
 static int open_pack(struct broker *b, const struct asked *asked, struct helper_warden *w,
-                     uid_t *uid, struct err *err)
+                     struct input *input, struct err *err)
 {
-    int job = open_job_folder(b, asked->request.id, uid, err), rc = -1;
-
-    if (job < 0)
+    input->job = open_job_folder(b, asked->request.id, &input->uid, err);
+    if (input->job < 0 ||
+        (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) < 0 ||
+        (w->fds[WARDEN_FD_DATA] = make_out(input->job, input->uid, true, err)) < 0 ||
+        (w->fds[WARDEN_FD_SOURCE] = folder_open(input->job, "src", err)) < 0)
         return -1;
-    if ((w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
-        (w->fds[WARDEN_FD_DATA] = make_out(job, *uid, true, err)) >= 0 &&
-        (w->fds[WARDEN_FD_SOURCE] = folder_open(job, "src", err)) >= 0)
-        rc = 0;
-    close(job);
-    return rc;
+    return 0;
 }
 
-/* The stack being installed lies in the stacks folder already, so that committing it is one rename.
- */
+/* The stack being made lies in the stacks folder already, so that committing it is one rename. */
+static int make_stack_out(struct broker *b, const char *id, struct helper_warden *w, uid_t uid,
+                          struct err *err)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), ".job-%s", id);
+    w->fds[WARDEN_FD_DATA] =
+        folder_make(b->stacks, name, &(struct folder_owner){uid, uid, 0700, 0}, err);
+    return w->fds[WARDEN_FD_DATA] < 0 ? -1 : 0;
+}
+
 static int open_stack(struct broker *b, const struct asked *asked, struct helper_warden *w,
-                      uid_t *uid, struct err *err)
+                      struct input *input, struct err *err)
 {
     const char *id = asked->request.id;
-    char name[64];
-    int job = make_job_folder(b, id, uid, err), rc = -1;
 
-    if (job < 0)
+    if (check_input(input->from, INPUT_MAX, err) != 0 ||
+        (input->job = make_job_folder(b, id, &input->uid, err)) < 0 ||
+        (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) < 0 ||
+        (w->fds[WARDEN_FD_RUN] = folder_open(b->run_jobs, id, err)) < 0)
         return -1;
-    snprintf(name, sizeof(name), ".job-%s", id);
-    if (write_input(job, asked->fds[1], *uid, INPUT_MAX, err) == 0 &&
-        (w->fds[WARDEN_FD_STACK] = folder_open_stack(b, asked->request.stack, err)) >= 0 &&
-        (w->fds[WARDEN_FD_RUN] = folder_open(b->run_jobs, id, err)) >= 0 &&
-        (w->fds[WARDEN_FD_DATA] =
-             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700, 0}, err)) >= 0) {
-        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
-    }
-    close(job);
-    return rc;
+    return make_stack_out(b, id, w, input->uid, err);
 }
 
 /* As a stack, but by our own binary and without a stack to begin with. */
 static int open_unpack(struct broker *b, const struct asked *asked, struct helper_warden *w,
-                       uid_t *uid, struct err *err)
+                       struct input *input, struct err *err)
 {
     const char *id = asked->request.id;
-    char name[64];
-    int job = make_job_folder(b, id, uid, err), rc = -1;
 
-    if (job < 0)
+    if (check_input(input->from, UNPACK_INPUT_MAX, err) != 0 ||
+        (input->job = make_job_folder(b, id, &input->uid, err)) < 0)
         return -1;
-    snprintf(name, sizeof(name), ".job-%s", id);
     w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
-    if (write_input(job, asked->fds[1], *uid, UNPACK_INPUT_MAX, err) == 0 &&
-        (w->fds[WARDEN_FD_DATA] =
-             folder_make(b->stacks, name, &(struct folder_owner){*uid, *uid, 0700, 0}, err)) >= 0) {
-        w->fds[WARDEN_FD_DOCUMENT] = openat(job, "in", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        rc = w->fds[WARDEN_FD_DOCUMENT] < 0 ? err_errno(err, "cannot open the job's input") : 0;
-    }
-    close(job);
-    return rc;
+    return make_stack_out(b, id, w, input->uid, err);
 }
 
 static void fill_record(struct broker *b, const struct broker_request *r, uid_t uid,
@@ -239,6 +241,7 @@ static int finish(void *arg, struct warden_report *report, struct err *err)
 {
     struct finish *f = arg;
     struct broker *b = f->broker;
+    struct stat st;
     int rc = cgroup_remove(f->helper->id, err), out = -1;
     int job = rc == 0 ? folder_open(b->jobs, f->helper->id, err) : -1;
 
@@ -247,7 +250,10 @@ static int finish(void *arg, struct warden_report *report, struct err *err)
     (void)unlinkat(job, "in", 0);
     if (f->kind != BROKER_JOB_STACK && f->kind != BROKER_JOB_UNPACK) {
         out = folder_open(job, "out", err);
-        rc = out < 0 ? -1 : tree_give(out, b->config->server_uid, b->config->server_gid, err);
+        /* The group is the job's, whose next job reads it as its source. */
+        rc = out < 0 || fstat(job, &st) != 0
+                 ? -1
+                 : tree_give(out, b->config->server_uid, st.st_gid, err);
     }
     if (out >= 0)
         close(out);
@@ -311,35 +317,46 @@ static int start(struct broker *b, const struct asked *asked, struct helper_ward
     return -1;
 }
 
+static int begin(struct broker *b, const struct asked *asked, struct helper_warden *w,
+                 struct input *input, struct err *err)
+{
+    static int (*const openers[])(struct broker *, const struct asked *, struct helper_warden *,
+                                  struct input *, struct err *) = {
+        [BROKER_JOB_GIT] = open_git,
+        [BROKER_JOB_PACK] = open_pack,
+        [BROKER_JOB_STACK] = open_stack,
+        [BROKER_JOB_UNPACK] = open_unpack,
+    };
+    const struct broker_request *r = &asked->request;
+
+    if (helper_find(b, r->id) != NULL)
+        return err_set(err, ERR_CONFLICT, "job_exists", "A job of this id is running.");
+    w->fds[WARDEN_FD_LOG] = fcntl(asked->fds[0], F_DUPFD_CLOEXEC, 3);
+    if (w->fds[WARDEN_FD_LOG] < 0)
+        return err_set(err, ERR_INVALID, "bad_request", "A job needs a log.");
+    if (r->job_kind != BROKER_JOB_PACK)
+        w->before = write_input;
+    w->arg = input;
+    if (openers[r->job_kind](b, asked, w, input, err) != 0)
+        return -1;
+    return start(b, asked, w, input->uid, err);
+}
+
 void job_begin(struct broker *b, const struct asked *asked)
 {
-    const struct broker_request *r = &asked->request;
-    struct helper_warden w;
+    struct helper_warden w = {.record = NULL};
+    struct input input = {.job = -1, .from = asked->fds[1]};
     struct err err;
-    uid_t uid = 0;
-    int rc = -1;
 
     for (int i = 0; i < WARDEN_FD_END; i++)
         w.fds[i] = -1;
-    if (helper_find(b, r->id) != NULL)
-        err_set(&err, ERR_CONFLICT, "job_exists", "A job of this id is running.");
-    else if ((w.fds[WARDEN_FD_LOG] = fcntl(asked->fds[0], F_DUPFD_CLOEXEC, 3)) < 0)
-        err_set(&err, ERR_INVALID, "bad_request", "A job needs a log.");
-    else if (r->job_kind == BROKER_JOB_GIT)
-        rc = open_git(b, asked, &w, &uid, &err);
-    else if (r->job_kind == BROKER_JOB_PACK)
-        rc = open_pack(b, asked, &w, &uid, &err);
-    else if (r->job_kind == BROKER_JOB_UNPACK)
-        rc = open_unpack(b, asked, &w, &uid, &err);
-    else
-        rc = open_stack(b, asked, &w, &uid, &err);
-    if (rc == 0)
-        rc = start(b, asked, &w, uid, &err);
+    if (begin(b, asked, &w, &input, &err) != 0)
+        broker_reply_err(b, asked->request.serial, &err);
     for (int i = 0; i < WARDEN_FD_END; i++)
         if (w.fds[i] >= 0)
             close(w.fds[i]);
-    if (rc != 0)
-        broker_reply_err(b, r->serial, &err);
+    if (input.job >= 0)
+        close(input.job);
 }
 
 void job_kill(struct broker *b, const struct asked *asked)
@@ -365,20 +382,30 @@ static int remove_job(void *arg, struct warden_report *report, struct err *err)
     return tree_remove(h->broker->jobs, h->id, err);
 }
 
-void job_clean(struct broker *b, const struct asked *asked)
+/* A job that runs is refused; what still tidies up after one is waited for. */
+static bool try_clean(struct attempt *a)
 {
-    const struct broker_request *r = &asked->request;
+    const struct broker_request *r = &a->asked.request;
+    struct helper *busy = helper_find(a->broker, r->id);
     struct err err;
 
-    if (helper_find(b, r->id) != NULL) {
+    if (busy != NULL && !busy->is_job && a->left > 0)
+        return false;
+    if (busy != NULL) {
         err_set(&err, ERR_CONFLICT, "job_runs", "The job still runs.");
-        broker_reply_err(b, r->serial, &err);
-        return;
+        broker_reply_err(a->broker, r->serial, &err);
+        return true;
     }
-    struct helper *h = helper_new(b, r->id, r->serial);
+    struct helper *h = helper_new(a->broker, r->id, r->serial);
     h->on_end = on_finished;
     if (helper_fork(h, remove_job, h, &err) == 0)
-        return;
-    broker_reply_err(b, r->serial, &err);
+        return true;
+    broker_reply_err(a->broker, r->serial, &err);
     helper_free(h);
+    return true;
+}
+
+void job_clean(struct broker *b, const struct asked *asked)
+{
+    attempt_begin(b, asked, TIDY_MS, try_clean);
 }

@@ -134,6 +134,15 @@ static int check_link(struct gift *g)
 
 static int give_below(struct gift *g, int dir, size_t at, unsigned depth);
 
+static mode_t file_mode(const struct gift *g, mode_t was)
+{
+    bool runs = (was & 0100) != 0;
+
+    if (g->harden)
+        return runs ? 0755 : 0644;
+    return runs ? 0750 : 0640;
+}
+
 static int give_file(struct gift *g, int dir, const char *name)
 {
     struct stat st;
@@ -142,11 +151,10 @@ static int give_file(struct gift *g, int dir, const char *name)
     if (fd < 0)
         return err_errno(g->err, "cannot open %.150s", g->path);
     int rc = fstat(fd, &st);
-    mode_t mode = st.st_mode & (g->harden ? 0755 : 0777);
-    if (g->harden)
-        mode |= 0444;
+    if (rc == 0 && fchown(fd, g->uid, g->gid) != 0)
+        rc = -1;
     if (rc == 0)
-        rc = fchown(fd, g->uid, g->gid) != 0 ? -1 : fchmod(fd, mode);
+        rc = fchmod(fd, file_mode(g, st.st_mode));
     close(fd);
     return rc == 0 ? 0 : err_errno(g->err, "cannot change the owner of %.150s", g->path);
 }
@@ -197,7 +205,7 @@ static int give_below(struct gift *g, int dir, size_t at, unsigned depth)
         g->path[at] = '\0';
     }
     closedir(d);
-    if (rc == 0 && (fchown(dir, g->uid, g->gid) != 0 || fchmod(dir, g->harden ? 0755 : 0700) != 0))
+    if (rc == 0 && (fchown(dir, g->uid, g->gid) != 0 || fchmod(dir, g->harden ? 0755 : 0750) != 0))
         rc = err_errno(g->err, "cannot change the owner of %.150s", g->path);
     return rc;
 }

@@ -10,8 +10,8 @@ struct err;
 
 /* Removes dir/name and all below; missing is success. */
 int tree_remove(int dir, const char *name, struct err *err);
-/* Gives all below and at dir to uid:gid, without setuid bits; refuses what is neither file, folder
- * nor link. */
+/* Gives all below and at dir to uid:gid, without setuid bits: the user may read and write it, the
+ * group read, nobody else anything. Refuses what is neither file, folder nor link. */
 int tree_give(int dir, uid_t uid, gid_t gid, struct err *err);
 /* As tree_give to root, and nobody else may write; refuses links that lead outside or nowhere. */
 int tree_harden(int dir, struct err *err);

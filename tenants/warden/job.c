@@ -130,10 +130,19 @@ static int start_sandbox(struct job *job, struct err *err)
     return rc;
 }
 
+/* A job ends with the broker. The change of ids has cleared what was set before the start. */
+static int end_with(pid_t broker, struct err *err)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return err_errno(err, "cannot tie the job to the broker");
+    return getppid() == broker ? 0 : err_set(err, ERR_INTERNAL, "sandbox", "the broker has ended");
+}
+
 static int start(struct job *job, struct err *err)
 {
     const struct warden_record *r = job->record;
     const struct cgroup_limits limits = {r->memory_bytes, r->cpu_percent, r->pids};
+    pid_t broker = getppid();
 
     if (r->kind != WARDEN_GIT && netns_enter(r->public_host, err) != 0)
         return -1;
@@ -144,7 +153,7 @@ static int start(struct job *job, struct err *err)
         return -1;
     for (int fd = WARDEN_FD_LOG; fd < WARDEN_FD_END; fd++)
         close(fd);
-    if (privilege_keep_kill(r->server_uid, r->server_gid, err) == 0)
+    if (privilege_keep_kill(r->server_uid, r->server_gid, err) == 0 && end_with(broker, err) == 0)
         return 0;
     sandbox_kill(&job->sandbox);
     return -1;

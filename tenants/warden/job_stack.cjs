@@ -16,7 +16,7 @@ for (const [name, text] of Object.entries(input.files)) {
 
 const npm = '/stack/node_modules/npm/bin/npm-cli.js';
 const args = [npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier',
-  '--omit=dev', '--loglevel=http', `--cache=${out}/.cache`, `--logs-max=0`];
+  '--omit=dev', '--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=5000', '--loglevel=http', `--cache=${out}/.cache`, `--logs-max=0`];
 if (input.registry) args.push(`--registry=${input.registry}`);
 const run = spawnSync(process.execPath, args, { cwd: out, stdio: 'inherit' });
 if (run.status !== 0) process.exit(run.status || 1);

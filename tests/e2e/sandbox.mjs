@@ -202,6 +202,7 @@ export class Warden {
       this.listeners.splice(0).forEach((fn) => fn());
     });
     this.hello = this.line((l) => l.warden);
+    this.hello.catch(() => {});
   }
 
   async line(match, ms = 15000) {

@@ -185,3 +185,457 @@ if os.fork() == 0:
     server.closeAllConnections();
   });
 });
+
+describe('limits', () => {
+  test('an instance past its memory ends as oom, and its neighbour lives on', async () => {
+    const { id, warden } = await p.start({ memory: 96 << 20 });
+    const { id: neighbour } = await p.start();
+    p.inside(id, `const all = []; for (;;) { const b = Buffer.alloc(4 << 20, 1); all.push(b);
+      await new Promise((r) => setTimeout(r, 1)); }`).catch(() => {});
+    const { end } = await warden.line((l) => l.end, 20000);
+    assert.equal(end.kind, 'oom');
+    assert.equal(end.code, 9);
+    assert.match(end.text, /memory/);
+    assert.deepEqual(p.end(id), end);
+    assert.equal((await p.inside(neighbour, 'return 1')).value, 1);
+  });
+
+  test('processes past the limit are refused', async () => {
+    const { id, warden } = await p.start({ pids: 24 });
+    const out = await p.inside(id, `const { spawn } = require('child_process'); let ok = 0;
+      for (let i = 0; i < 40; i++) { const c = spawn('/bin/sleep', ['5']);
+        await new Promise((r) => { c.on('spawn', () => { ok++; r() }); c.on('error', r) }) } return ok`);
+    assert.ok(out.value < 24, JSON.stringify(out));
+    assert.ok(out.value > 3, JSON.stringify(out));
+    const stats = await warden.stats();
+    assert.ok(stats.pids <= 24 && stats.pids > 10, JSON.stringify(stats));
+    assert.ok(stats.memory > 1 << 20 && stats.cpuMs > 0, JSON.stringify(stats));
+    assert.equal((await warden.stop()).kind, 'exit');
+  });
+
+  test('the CPU is shared out as asked for', async () => {
+    const { id, warden } = await p.start({ cpu: 20 });
+    const before_ = (await warden.stats()).cpuMs;
+    await p.inside(id, 'const end = Date.now() + 1500; while (Date.now() < end); return 1');
+    const used = (await warden.stats()).cpuMs - before_;
+    assert.ok(used < 600, `${used} ms in 1500 ms at 20 %`);
+  });
+
+  test('what an exec node leaves behind is reaped', async () => {
+    const { id } = await p.start();
+    await p.inside(id, `const c = require('child_process');
+      for (let i = 0; i < 20; i++) c.spawnSync('/bin/sh', ['-c', '(sleep 0.05 &)']);`);
+    await sleep(300);
+    const zombies = await p.inside(id, `const fs = require('fs'); return fs.readdirSync('/proc').filter((n) => /^\\d+$/.test(n))`);
+    assert.deepEqual(zombies.value, ['2']);
+  });
+
+  test('the file size is limited', async () => {
+    const { id } = await p.start();
+    const out = await p.inside(id, `const fs = require('fs'); const fd = fs.openSync('/data/big', 'w');
+      try { fs.ftruncateSync(fd, 3 * 2 ** 30) } finally { fs.closeSync(fd); fs.unlinkSync('/data/big') }`);
+    assert.equal(out.error, 'EFBIG');
+  });
+});
+
+describe('the end', () => {
+  test('a stop lets it finish, then says how it ended', async () => {
+    const { id, warden } = await p.start({ generation: 7 });
+    const end = await warden.stop();
+    assert.deepEqual({ ...end, at: 0 }, { kind: 'exit', code: 0, text: '', at: 0, generation: 7 });
+    assert.ok(Math.abs(end.at - Date.now()) < 10000);
+    await warden.closed;
+    assert.deepEqual(p.end(id), end);
+    await until('the warden to be gone', () => !fs.existsSync(p.run(id, 'warden.sock')));
+    assert.deepEqual(fs.readdirSync(p.run(id)), ['end.json']);
+    await until('its cgroup to be gone', () => !findCgroup(id));
+    assert.match(fs.readFileSync(p.log(id), 'utf8'), /redhouse: ended \(exit 0\)/);
+  });
+
+  test('one that does not heed the stop is killed after the grace', async () => {
+    const { warden } = await p.start({ document: '{"stubborn": true}' });
+    const begun = Date.now();
+    const end = await warden.stop(400);
+    assert.ok(Date.now() - begun >= 390);
+    assert.deepEqual([end.kind, end.code], ['signal', 9]);
+  });
+
+  test('exit codes, signals and last words are kept exactly', async () => {
+    const one = await p.start();
+    p.inside(one.id, 'process.exit(42)').catch(() => {});
+    assert.deepEqual(pick((await one.warden.line((l) => l.end)).end), ['exit', 42, '']);
+    const two = await p.start();
+    p.inside(two.id, 'process.kill(process.pid, "SIGSEGV"); await new Promise(() => {})').catch(() => {});
+    assert.deepEqual(pick((await two.warden.line((l) => l.end)).end), ['signal', 11, '']);
+    const three = await p.start({ document: '{"fail": "the port is taken"}', unready: true });
+    assert.deepEqual(pick((await three.warden.line((l) => l.end)).end), ['exit', 3, 'the port is taken']);
+    const four = await p.start();
+    four.warden.send({ do: 'kill' });
+    assert.deepEqual(pick((await four.warden.line((l) => l.end)).end), ['signal', 9, '']);
+    const five = await p.start();
+    p.inside(five.id, 'process.abort()').catch(() => {});
+    assert.deepEqual(pick((await five.warden.line((l) => l.end)).end), ['signal', 6, '']);
+  });
+  const pick = ({ kind, code, text }) => [kind, code, text];
+
+  test('everything it started ends with it', async () => {
+    const { id, warden } = await p.start();
+    const mark = `${4000 + (process.pid % 1000)}.${Date.now() % 1000}`;
+    await p.inside(id, `require('child_process').spawn('/bin/sh', ['-c', 'setsid sleep ${mark} & setsid sleep ${mark} &'],
+      { detached: true, stdio: 'ignore' }).unref(); await new Promise((r) => setTimeout(r, 200))`);
+    assert.equal(running(`sleep ${mark}`), 2);
+    await warden.stop();
+    await until('them to be gone', () => running(`sleep ${mark}`) === 0, 3000);
+  });
+
+  test('SIGTERM to the warden ends the instance politely', async () => {
+    const { id, warden } = await p.start();
+    process.kill(wardenPid(p, id), 'SIGTERM');
+    assert.deepEqual(pick((await warden.line((l) => l.end)).end), ['exit', 0, '']);
+  });
+
+  test('it can be started again at once', async () => {
+    const { id, warden } = await p.start();
+    for (let generation = 2; generation < 5; generation++) {
+      const w = generation === 2 ? warden : new Warden(p.run(id, 'warden.sock'));
+      await w.stop();
+      const again = await p.ask(p.startRequest(id, { generation }));
+      assert.equal(again.status, 0, again.text);
+      assert.ok(!fs.existsSync(p.run(id, 'end.json')));
+    }
+    const last = new Warden(p.run(id, 'warden.sock'));
+    assert.equal((await last.hello).generation, 4);
+  });
+});
+
+describe('what outlives what', () => {
+  test('kill -9 of the warden ends the sandbox', async () => {
+    const { id, warden } = await p.start();
+    const { pid } = await warden.hello;
+    assert.ok(alive(pid));
+    process.kill(wardenPid(p, id), 'SIGKILL');
+    await until('the sandbox to end', () => !alive(pid), 3000);
+    await warden.closed;
+    assert.ok(!fs.existsSync(p.run(id, 'end.json')));
+    await until('its cgroup to be gone', () => !findCgroup(id));
+    assert.equal((await p.ask(p.startRequest(id, { generation: 2 }))).status, 0);
+  });
+
+  test('kill -9 of server and broker leaves it running, and the next broker takes it over', async () => {
+    const { id, warden } = await p.start({ generation: 3 });
+    const { pid } = await warden.hello;
+    const first = p.broker;
+    process.kill(first.pid, 'SIGKILL');
+    process.kill(first.tool.pid, 'SIGKILL');
+    await until('both to be gone', () => !alive(first.pid) && !alive(first.tool.pid), 3000);
+    await sleep(200);
+    assert.ok(alive(pid));
+    assert.equal((await p.inside(id, 'return 1 + 1')).value, 2);
+    await p.open();
+    const again = new Warden(p.run(id, 'warden.sock'));
+    assert.deepEqual(await again.hello, { warden: 1, instance: id, generation: 3, ready: true, pid });
+    const second = await p.ask(p.startRequest(id, { generation: 4 }));
+    assert.deepEqual([second.status, second.code], [-1, 'already_running']);
+    assert.equal((await p.inside(id, 'return 1 + 1')).value, 2);
+    const killed = await p.ask({ verb: 'kill', id });
+    assert.equal(killed.status, 0, killed.text);
+    assert.ok(!alive(pid));
+    await until('its cgroup to be gone', () => !findCgroup(id));
+  });
+
+  test('the broker ends with the server', async () => {
+    const other = new Platform();
+    await other.open();
+    const { pid, tool } = other.broker;
+    process.kill(tool.pid, 'SIGKILL');
+    await until('the broker to end', () => !alive(pid), 3000);
+    await other.close();
+  });
+});
+
+describe('the channels', () => {
+  test('the status channel passes whole events on and drops all else', async () => {
+    const { id, warden } = await p.start();
+    await p.inside(id, `await say('not json\\n{"noevent":1}\\n[1]\\n"x"\\n{"event":5}\\n\\n{"event":"deploy","rev":"a\\\\u0041"}\\n')`);
+    assert.deepEqual(await warden.status('deploy'), { event: 'deploy', rev: 'aA' });
+    await p.inside(id, `await say('{"event":"big","x":"' + 'y'.repeat(200000) + '"}\\n{"event":"after"}\\n')`);
+    await warden.status('after');
+    assert.deepEqual(warden.lines.filter((l) => l.status).map((l) => l.status.event), ['ready', 'deploy', 'after']);
+  });
+
+  test('a shouting status channel costs little and stops nothing', async () => {
+    const { id, warden } = await p.start();
+    const shout = p.inside(id, `for (let i = 0; i < 3000; i++) await say('{"event":"x' + i + '"}\\n'); return 1`).catch(() => {});
+    const cpu = () => {
+      const f = fs.readFileSync(`/proc/${wardenPid(p, id)}/stat`, 'utf8').split(' ');
+      return Number(f[13]) + Number(f[14]);
+    };
+    await sleep(1500);
+    assert.ok(cpu() < 50, `${cpu()} ticks`);
+    const stats = await warden.stats();
+    assert.ok(stats.pids > 0);
+    assert.ok(warden.lines.filter((l) => l.status).length < 2000);
+    const end = await warden.stop(1000);
+    assert.equal(end.kind, 'exit');
+    await shout;
+  });
+
+  test('commands reach the launcher', async () => {
+    const { id, warden } = await p.start();
+    warden.send({ do: 'command', line: { command: 'theme' } });
+    const got = await until('the command', async () => (await p.inside(id, 'return commands')).value[0]);
+    assert.deepEqual(JSON.parse(got), { command: 'theme' });
+  });
+
+  test('malformed and oversized requests are passed over', async () => {
+    const { warden } = await p.start();
+    for (const bad of ['x', '{}', '{"do":1}', '{"do":"stop","graceMs":-1}', '{"do":"stop","graceMs":1e9}',
+      '{"do":"command","line":"x"}', '{"do":"fly"}', `{"do":"stop","x":"${'y'.repeat(300000)}"}`, '[{"do":"stop"}]'])
+      warden.socket.write(`${bad}\n`);
+    const stats = await warden.stats();
+    assert.ok(stats.pids > 0);
+    await sleep(100);
+    assert.ok(!warden.lines.some((l) => l.end));
+  });
+
+  test('a client that does not read is dropped, a crowd is bounded', async () => {
+    const { id, warden } = await p.start();
+    const deaf = net.connect(p.run(id, 'warden.sock'));
+    deaf.on('error', () => {});
+    await new Promise((resolve) => { deaf.on('connect', resolve); });
+    deaf.pause();
+    const crowd = Array.from({ length: 12 }, () => new Warden(p.run(id, 'warden.sock')));
+    await sleep(300);
+    assert.equal(crowd.filter((w) => w.lines.length > 0).length, 6);
+    crowd.forEach((w) => w.socket.destroy());
+    const line = JSON.stringify({ event: 'fill', x: 'z'.repeat(15000) });
+    await p.inside(id, `for (let i = 0; i < 80; i++) await say(${JSON.stringify(`${line}\n`)}); return 1`);
+    await warden.line((l) => l.status?.event === 'fill');
+    await until('the others to fit in again', async () => {
+      const one = new Warden(p.run(id, 'warden.sock'));
+      await sleep(100);
+      const ok = one.lines.length > 0;
+      one.socket.destroy();
+      return ok;
+    });
+    deaf.destroy();
+  });
+
+  test('others than the server and root may not connect', async () => {
+    const { id } = await p.start();
+    for (const name of ['warden.sock', 'editor.sock']) {
+      const st = fs.statSync(p.run(id, name));
+      assert.deepEqual([st.uid, st.mode & 0o777], [serverUid, 0o600]);
+    }
+    assert.equal(fs.statSync(p.run(id)).mode & 0o777, 0o700);
+  });
+});
+
+describe('the log', () => {
+  test('has a time before each line and keeps standard output and error', async () => {
+    const { id } = await p.start();
+    await p.inside(id, 'console.log("to out"); console.error("to err"); process.stdout.write("no end")');
+    await p.inside(id, 'process.stdout.write("ing\\n")');
+    const text = await until('the lines', () => {
+      const t = fs.readFileSync(p.log(id), 'utf8');
+      return t.includes('ending') && t;
+    });
+    for (const line of ['listening', 'to out', 'to err', 'no ending'])
+      assert.match(text, new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z ${line}$`, 'm'));
+    assert.equal(fs.statSync(p.log(id)).uid, serverUid);
+  });
+
+  test('is rotated at 4 MiB and keeps four old ones', async () => {
+    const id = newId();
+    await p.ask({ verb: 'prepare', id });
+    const name = (n) => (n === 0 ? 'node-red.log' : `node-red.log.${n}`);
+    for (const n of [0, 1, 2, 3, 4]) {
+      fs.writeFileSync(p.log(id, name(n)), n === 0 ? 'old 0\n'.padEnd((4 << 20) - 500) : `old ${n}\n`);
+      fs.chownSync(p.log(id, name(n)), serverUid, serverUid);
+    }
+    await p.start({}, id);
+    await p.inside(id, 'for (let i = 0; i < 20; i++) console.log("line " + String(i).padStart(40)); return 1');
+    const text = await until('the last line', () => {
+      const t = fs.readFileSync(p.log(id), 'latin1');
+      return t.includes(' 19\n') && t;
+    });
+    assert.ok(text.length < 2000 && !text.includes('old'), text.slice(0, 100));
+    assert.deepEqual(fs.readdirSync(p.log(id, '')).sort(), [0, 1, 2, 3, 4].map(name));
+    for (const n of [1, 2, 3, 4])
+      assert.ok(fs.readFileSync(p.log(id, name(n)), 'latin1').startsWith(`old ${n - 1}\n`), name(n));
+    const { size } = fs.statSync(p.log(id, name(1)));
+    assert.ok(size > (4 << 20) - 100 && size <= 4 << 20, String(size));
+  });
+});
+
+describe('the broker refuses', () => {
+  const refusal = async (more, id = p.known) => {
+    const { status, code, text } = await p.ask(p.startRequest(id, more));
+    assert.equal(status, -1);
+    return `${code}: ${text}`;
+  };
+  before(async () => {
+    p.known = newId();
+    assert.equal((await p.ask({ verb: 'prepare', id: p.known })).status, 0);
+    p.started.push(p.known);
+  });
+
+  test('ids, names and numbers out of bounds', async () => {
+    for (const id of ['', 'short', '../../../../../../etc/pass', 'A'.repeat(26), `${newId()}x`, `${newId().slice(0, 25)}/`])
+      for (const verb of ['prepare', 'remove', 'kill', 'start', 'job-clean'])
+        assert.match((await p.ask({ ...p.startRequest(id), verb })).code, /bad_request/, `${verb} ${id}`);
+    const bad = [{ stack: '../x' }, { stack: '' }, { stack: 'a/b' }, { stack: '.job-x' }, { plugins: '..' }, { plugins: '' },
+      { host: '' }, { host: 'a b' }, { host: 'a\nb' }, { host: '-x' }, { port: 0 }, { port: 65536 }, { memory: 1 },
+      { memory: 2 ** 41 }, { cpu: 0 }, { cpu: 100000 }, { pids: 1 }, { pids: 1e6 }, { generation: -1 }];
+    for (const more of bad) assert.match(await refusal(more), /^bad_request/, JSON.stringify(more));
+    for (const options of ['--require=/data/x.js', '--inspect', '-r x', '--max-old-space-size', '--max-old-space-size=x',
+      '--max-old-space-size=99999999999', '--no-warnings=1', '--no-warnings  --jitless', ' ', '--import=data:x'])
+      assert.match(await refusal({ options }), /^bad_request/, options);
+    assert.match((await p.ask({ verb: 'nonsense', id: p.known })).code, /bad_request/);
+  });
+
+  test('what does not exist', async () => {
+    assert.match(await refusal({ stack: 'node99' }), /^no_stack/);
+    assert.match(await refusal({ plugins: 'nope' }), /^no_folder/);
+    assert.match(await refusal({}, newId()), /^not_prepared/);
+  });
+
+  test('a document that could still change', async () => {
+    assert.match(await refusal({ unsealed: true }), /^bad_document/);
+    assert.match(await refusal({ document: undefined }), /^bad_document/);
+  });
+
+  test('a stack that others could write', async () => {
+    const dir = path.join(p.stacks, 'test-unsafe');
+    execFileSync('rm', ['-rf', dir]);
+    fs.mkdirSync(path.join(dir, 'bin'), { recursive: true });
+    fs.copyFileSync('/bin/true', path.join(dir, 'bin/node'));
+    try {
+      fs.chmodSync(path.join(dir, 'bin'), 0o777);
+      assert.match(await refusal({ stack: 'test-unsafe' }), /^bad_stack/);
+      fs.chmodSync(path.join(dir, 'bin'), 0o755);
+      fs.unlinkSync(path.join(dir, 'bin/node'));
+      fs.symlinkSync('/usr/bin/true', path.join(dir, 'bin/node'));
+      assert.match(await refusal({ stack: 'test-unsafe' }), /^bad_stack/);
+      fs.unlinkSync(path.join(dir, 'bin/node'));
+      fs.symlinkSync('node', path.join(dir, 'bin/node'));
+      assert.match(await refusal({ stack: 'test-unsafe' }), /^bad_stack/);
+      fs.unlinkSync(path.join(dir, 'bin/node'));
+      fs.writeFileSync(path.join(dir, 'bin/node'), '', { mode: 0o755 });
+      fs.chownSync(path.join(dir, 'bin/node'), serverUid, serverUid);
+      assert.match(await refusal({ stack: 'test-unsafe' }), /^bad_stack/);
+    } finally {
+      execFileSync('rm', ['-rf', dir]);
+    }
+  });
+
+  test('folders that were replaced by links, or are another\'s', async () => {
+    const id = newId();
+    await p.ask({ verb: 'prepare', id });
+    p.started.push(id);
+    for (const folder of [p.user(id), p.run(id), p.log(id, '')]) {
+      const dir = folder.replace(/\/$/, '');
+      fs.renameSync(dir, `${dir}.away`);
+      fs.symlinkSync(`${dir}.away`, dir);
+      assert.match(await refusal({}, id), /^bad_folder/, dir);
+      assert.match((await p.ask({ verb: 'prepare', id })).code, /bad_folder/);
+      fs.unlinkSync(dir);
+      fs.renameSync(`${dir}.away`, dir);
+    }
+    fs.chownSync(p.user(id), 12345, 12345);
+    assert.match(await refusal({}, id), /^bad_folder/);
+    const { uid } = fs.statSync(p.user(p.known));
+    fs.chownSync(p.user(id), uid, uid);
+    assert.match(await refusal({}, id), /^bad_folder/);
+  });
+
+  test('to follow a link where a socket or file of the run folder goes', async () => {
+    const { id, warden } = await p.start();
+    await warden.stop();
+    await until('the warden to be gone', () => !fs.existsSync(p.run(id, 'warden.sock')));
+    const victim = path.join(p.dir, 'victim');
+    fs.writeFileSync(victim, 'precious');
+    fs.rmSync(p.run(id, 'end.json'));
+    for (const name of ['editor.sock', 'warden.sock', 'end.json', 'warden.pid', 'end.json.new'])
+      fs.symlinkSync(victim, p.run(id, name));
+    fs.rmSync(p.log(id));
+    fs.symlinkSync(victim, p.log(id));
+    assert.equal((await p.ask(p.startRequest(id, { generation: 2 }))).status, 0);
+    const again = new Warden(p.run(id, 'warden.sock'));
+    await again.status('ready');
+    await again.stop();
+    assert.equal(fs.readFileSync(victim, 'utf8'), 'precious');
+    assert.equal(fs.statSync(victim).uid, 0);
+    assert.equal(p.end(id).generation, 2);
+    fs.rmSync(p.log(id));
+  });
+
+  test('executables that are not root\'s alone', async () => {
+    const other = new Platform();
+    other.self = path.join(other.dir, 'self');
+    fs.copyFileSync('/bin/true', other.self);
+    fs.chmodSync(other.self, 0o777);
+    await assert.rejects(other.open(), /must belong to root/);
+    fs.chmodSync(other.self, 0o755);
+    fs.chownSync(other.self, serverUid, 0);
+    const again = new Platform();
+    again.self = other.self;
+    await assert.rejects(again.open(), /must belong to root/);
+    fs.rmSync(other.dir, { recursive: true });
+    fs.rmSync(again.dir, { recursive: true });
+  });
+});
+
+describe('uids and folders', () => {
+  test('a uid is recorded, kept, and never given again', async () => {
+    const other = new Platform();
+    await other.open();
+    const [a, b, c] = [newId(), newId(), newId()];
+    for (const id of [a, b]) await other.ask({ verb: 'prepare', id });
+    const uid = fs.statSync(other.user(b)).uid;
+    assert.equal(fs.readFileSync(path.join(other.data, 'uids'), 'utf8'), `${uid - 1} ${a}\n${uid} ${b}\n`);
+    assert.equal((await other.ask({ verb: 'remove', id: b })).status, 0);
+    assert.ok(!fs.existsSync(other.user(b)) && !fs.existsSync(other.run(b)) && !fs.existsSync(other.log(b, '')));
+    other.broker.close();
+    await until('the broker to end', () => !alive(other.broker.pid));
+    fs.appendFileSync(path.join(other.data, 'uids'), '30002');
+    await other.open();
+    await other.ask({ verb: 'prepare', id: c });
+    assert.equal(fs.statSync(other.user(c)).uid, uid + 1);
+    assert.equal(fs.readFileSync(path.join(other.data, 'uids'), 'utf8'), `${uid - 1} ${a}\n${uid} ${b}\n${uid + 1} ${c}\n`);
+    other.broker.close();
+    await until('the broker to end', () => !alive(other.broker.pid));
+    fs.chmodSync(path.join(other.data, 'uids'), 0o666);
+    await assert.rejects(other.open(), /root's alone/);
+    fs.rmSync(other.dir, { recursive: true });
+  });
+
+  test('a user directory of any depth and with links is removed, and only that', async () => {
+    const { id, warden } = await p.start();
+    const kept = path.join(p.dir, 'kept');
+    fs.mkdirSync(kept);
+    fs.writeFileSync(path.join(kept, 'file'), 'x');
+    fs.symlinkSync(kept, p.user(id, 'link'));
+    await p.inside(id, `const fs = require('fs'); for (let i = 0; i < 700; i++) { fs.mkdirSync('dddddddd'); process.chdir('dddddddd'); }
+      fs.writeFileSync('x', ''); process.chdir('/data'); fs.mkdirSync('ro'); fs.writeFileSync('ro/x', ''); fs.chmodSync('ro', 0)`);
+    const { pid } = await warden.hello;
+    const reply = await p.ask({ verb: 'remove', id });
+    assert.equal(reply.status, 0, reply.text);
+    assert.ok(!alive(pid));
+    assert.ok(!fs.existsSync(p.user(id)));
+    assert.ok(fs.existsSync(path.join(kept, 'file')));
+  });
+});
+
+function running(command) {
+  return fs.readdirSync('/proc').filter((n) => /^\d+$/.test(n)).filter((n) => {
+    try {
+      return fs.readFileSync(`/proc/${n}/cmdline`, 'utf8').replace(/\0/g, ' ').trim() === command;
+    } catch { return false; }
+  }).length;
+}
+
+function findCgroup(id) {
+  return ['', 'pids', 'memory', 'cpu', 'unified', 'freezer', 'cpuacct']
+    .some((h) => fs.existsSync(`/sys/fs/cgroup/${h}/redhouse/${id}`));
+}
