@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#define TOUCH_MS 10000
+
 static bool refuse(struct request *r, enum err_kind kind, const char *code, const char *sentence)
 {
     struct err err;
@@ -124,10 +126,18 @@ static void begin(struct request *r)
     r->identity.kind = IDENTITY_ANONYMOUS;
 }
 
+/* A busy connection need not tell of each request that its credential is in use. */
 static void touch(struct request *r)
 {
-    if (r->credential.base != NULL)
-        account_touch(r->loop->server->config.account, &r->identity, r->call.peer);
+    struct conn *conn = r->conn;
+    if (r->credential.base == NULL)
+        return;
+    uint64_t hash = text_hash(r->credential), now = http_loop_now(r->loop);
+    if (hash == conn->touched && now - conn->touched_at < TOUCH_MS)
+        return;
+    conn->touched = hash;
+    conn->touched_at = now;
+    account_touch(r->loop->server->config.account, &r->identity, r->call.peer);
 }
 
 bool credential_find(struct request *r)

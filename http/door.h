@@ -32,7 +32,8 @@ struct conn {
     h2o_socket_t *sock;
     char peer[48];
     unsigned peer_len;
-    unsigned uid; /* of the admin socket's peer */
+    unsigned uid;                 /* of the admin socket's peer */
+    uint64_t touched, touched_at; /* the credential whose use was told last, and when */
     /* the sweep's */
     enum conn_phase phase;
     uint64_t since;         /* of the phase, ms */

@@ -1,3 +1,4 @@
+#include "http/access.h"
 #include "http/door.h"
 #include "http/head.h"
 #include "http/hosts.h"
@@ -194,6 +195,7 @@ int gate_on_req(h2o_handler_t *self, h2o_req_t *req)
     enum verdict verdict = judge(r, &head, &max_body);
     if (verdict != VERDICT_ANSWERED && r->call.body.len > max_body)
         verdict = too_large(r);
+    access_note(req, text_of(r->identity.name), text_of(r->call.id), r->call.peer);
     switch (verdict) {
     case VERDICT_ANSWERED:
         request_bind(r);

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/log.h"
+#include "http/access.h"
 #include "http/door.h"
 #include "http/hosts.h"
 #include "http/listen.h"
@@ -71,6 +72,8 @@ static void open_conf(struct http_server *s)
     h2o_pathconf_t *path = h2o_config_register_path(s->host, "/", 0);
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = gate_on_req;
     h2o_create_handler(&s->host->fallback_path, sizeof(h2o_handler_t))->on_req = gate_on_req;
+    access_log_register(path);
+    access_log_register(&s->host->fallback_path);
     path->error_log.emit_request_errors = 0;
     s->host->fallback_path.error_log.emit_request_errors = 0;
     h2o_socket_buffer_mmap_settings.threshold = (size_t)1 << 20;
@@ -197,6 +200,7 @@ static int start_loops(struct http_server *s, const struct listen_address *addre
         start->n = s->n_fds;
         s->loops[i].server = s;
         s->loops[i].index = i;
+        s->loops[i].log = access_log_ring(s->log, i);
         for (unsigned k = 0; k < s->n_fds; k++) {
             start->fds[k] = i == 0 ? s->fds[k] : bind_again(&addresses[k], err);
             if (start->fds[k] < 0)
@@ -357,6 +361,9 @@ struct http_server *http_server_start(const struct http_config *config, struct e
         return NULL;
     open_conf(s);
     open_lanes(s);
+    if (config->access_log != NULL &&
+        (s->log = access_log_open(config->access_log, s->n_loops, err)) == NULL)
+        return NULL;
     if (start_loops(s, addresses, err) != 0)
         return NULL;
     hosts_on_put(config->hosts, hosts_changed, s);
@@ -417,5 +424,6 @@ void http_server_stop(struct http_server *server, int64_t deadline_ms)
         pthread_join(server->loops[i].thread, NULL);
     for (int i = 0; i < LANE_COUNT; i++)
         lane_stop(server->lanes[i]);
+    access_log_close(server->log);
     /* Contexts of libh2o 2.2.5 cannot be taken down (they assert): the process ends soon. */
 }

@@ -1,5 +1,6 @@
 #include "http/watch.h"
 
+#include "http/access.h"
 #include "http/door.h"
 #include "http/linger.h"
 #include "http/request.h"
@@ -132,6 +133,7 @@ static void answer_early(struct request *r)
     h2o_req_bind_conf(req, host, &host->fallback_path);
     r->conn->linger = linger_new(r->conn);
     r->answer.close = true;
+    access_note(req, text_of(r->identity.name), text_of(r->call.id), r->call.peer);
     request_bind(r);
     request_send(r);
 }

@@ -1,0 +1,526 @@
+/*
+ * The HTTP server with a few routes, real accounts and nothing else, for hostile tests. Prints one
+ * line of JSON with its port and credentials, then obeys lines on standard input and answers each
+ * with one line of JSON: stats | emit TEXT | drop KEY | role NAME | revoke | reload | stop MS
+ * Usage: http_fixture DIR [NAME VALUE]…, of: tls, log, trusted, domain, url, loops, workers,
+ * connections, spool
+ */
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/digest.h"
+#include "core/embedded.h"
+#include "core/json.h"
+#include "http/account.h"
+#include "http/call.h"
+#include "http/hosts.h"
+#include "http/ready.h"
+#include "http/route.h"
+#include "http/server.h"
+#include "http/stream.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern const struct embedded http_sql[];
+
+struct listener {
+    struct stream *stream;
+    struct listener *next;
+};
+
+static struct {
+    const char *dir;
+    struct account *account;
+    struct hosts *hosts;
+    struct ready *ready;
+    struct http_server *server;
+    struct pool *pool;
+    char user[ACCOUNT_ID], admin[ACCOUNT_ID], tenant[ACCOUNT_ID], token_id[ACCOUNT_ID];
+    atomic_uint builds, handled, closed;
+    pthread_mutex_t lock;
+    struct listener *listeners;
+} world = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Noreturn void die(const char *what, const struct err *err)
+{
+    fprintf(stderr, "%s: %s\n", what, err != NULL ? err->text : "failed");
+    exit(1);
+}
+
+static int64_t number(struct call *c, const char *name, int64_t preset)
+{
+    int64_t n = preset;
+    (void)text_number(call_query(c, name), 0, INT32_MAX, &n);
+    return n;
+}
+
+/* Routes. */
+
+static void get_hello(struct call *c)
+{
+    atomic_fetch_add(&world.handled, 1);
+    call_bytes(c, 200, "text/plain", TEXT("hello\n"));
+}
+
+static void post_echo(struct call *c)
+{
+    atomic_fetch_add(&world.handled, 1);
+    call_bytes(c, 200, "application/octet-stream", c->body);
+}
+
+static void put_upload(struct call *c)
+{
+    unsigned char sum[SHA256_BYTES];
+    struct buf auto_buf out;
+    atomic_fetch_add(&world.handled, 1);
+    sha256(c->body, sum);
+    buf_init(&out, 1000);
+    buf_printf(&out, "{\"bytes\": %zu, \"sum\": \"", c->body.len);
+    for (size_t i = 0; i < sizeof(sum); i++)
+        buf_printf(&out, "%02x", sum[i]);
+    buf_str(&out, "\"}");
+    call_json(c, 201, &out);
+}
+
+static void get_slow(struct call *c)
+{
+    usleep((useconds_t)number(c, "ms", 100) * 1000);
+    atomic_fetch_add(&world.handled, 1);
+    call_bytes(c, 200, "text/plain", TEXT("slow\n"));
+}
+
+static void get_fail(struct call *c)
+{
+    struct err err;
+    err_set(&err, ERR_INTERNAL, "internal", "the secret reason");
+    call_fail(c, &err);
+}
+
+static void post_json(struct call *c)
+{
+    const struct json *doc;
+    struct err err;
+    if (call_json_body(c, &doc, &err) != 0) {
+        call_fail(c, &err);
+        return;
+    }
+    struct buf auto_buf out;
+    buf_init(&out, 1000);
+    buf_printf(&out, "{\"members\": %zu}", doc->count);
+    call_json(c, 200, &out);
+}
+
+static void get_whoami(struct call *c)
+{
+    static const char *const kinds[] = {"anonymous", "session", "token", "instance"};
+    struct buf auto_buf out;
+    struct json_writer w;
+    buf_init(&out, 8192);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_str(&w, "kind", kinds[c->who->kind]);
+    json_put_str(&w, "name", c->who->name);
+    json_put_bool(&w, "admin", c->who->admin);
+    json_put_text(&w, "host", c->host);
+    json_put_text(&w, "peer", c->peer);
+    json_put_text(&w, "path", c->path);
+    json_put_text(&w, "query", c->query);
+    json_put_str(&w, "tenant", c->tenant != NULL ? c->tenant->slug : NULL);
+    json_put_str(&w, "instance", c->instance != NULL ? c->instance->instance : NULL);
+    json_put_text(&w, "x", call_header(c, "x-test"));
+    json_close(&w);
+    call_json(c, 200, &out);
+}
+
+static void get_file(struct call *c)
+{
+    int64_t bytes = number(c, "bytes", 1000000);
+    struct text path = text_printf(c->pool, "%s/file-%lld", world.dir, (long long)bytes);
+    struct text etag = text_printf(c->pool, "\"file-%lld\"", (long long)bytes);
+    int fd = open(path.base, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lseek(fd, 0, SEEK_END) < bytes) {
+        char *all = malloc((size_t)bytes + 8);
+        for (int64_t i = 0; i < bytes; i += 8)
+            memcpy(all + i, &i, 8);
+        if (pwrite(fd, all, (size_t)bytes, 0) != bytes)
+            abort();
+        free(all);
+    }
+    call_file(c, "application/octet-stream", fd, (uint64_t)bytes, etag);
+}
+
+static void on_close(void *arg)
+{
+    struct listener *l = arg;
+    pthread_mutex_lock(&world.lock);
+    for (struct listener **p = &world.listeners; *p != NULL; p = &(*p)->next) {
+        if (*p == l) {
+            *p = l->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&world.lock);
+    stream_drop(l->stream);
+    free(l);
+    atomic_fetch_add(&world.closed, 1);
+}
+
+static void get_events(struct call *c)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+    l->stream = call_stream(c, "text/event-stream");
+    stream_hold(l->stream);
+    stream_on_close(l->stream, on_close, l);
+    pthread_mutex_lock(&world.lock);
+    l->next = world.listeners;
+    world.listeners = l;
+    pthread_mutex_unlock(&world.lock);
+    stream_event(l->stream, 7, "hello", TEXT("{}"));
+}
+
+/* Writes until the queue is full, whether or not anybody reads. */
+static void *flood(void *arg)
+{
+    static char block[8192];
+    struct stream *s = arg;
+    memset(block, 'x', sizeof(block));
+    while (stream_write(s, text_n(block, sizeof(block))))
+        usleep(100);
+    stream_drop(s);
+    atomic_fetch_add(&world.closed, 1);
+    return NULL;
+}
+
+static void get_flood(struct call *c)
+{
+    struct stream *s = call_stream(c, "text/plain");
+    pthread_t thread;
+    stream_hold(s);
+    if (pthread_create(&thread, NULL, flood, s) == 0)
+        pthread_detach(thread);
+}
+
+static void *count(void *arg)
+{
+    struct stream *s = arg;
+    char line[32];
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(line, sizeof(line), "line %d\n", i);
+        stream_write(s, text_of(line));
+        usleep(20000);
+    }
+    stream_end(s);
+    stream_drop(s);
+    return NULL;
+}
+
+static void get_lines(struct call *c)
+{
+    struct stream *s = call_stream(c, "text/plain");
+    pthread_t thread;
+    stream_hold(s);
+    if (pthread_create(&thread, NULL, count, s) == 0)
+        pthread_detach(thread);
+}
+
+static int build(void *arg, struct pool *pool, struct text key, struct text *body, struct err *err)
+{
+    unsigned n = atomic_fetch_add(&world.builds, 1) + 1;
+    usleep(100000);
+    if (text_is(key, "bad"))
+        return err_set(err, ERR_NOT_FOUND, "not_found", "There is no such body.");
+    struct text all = text_printf(pool, "build %u of %.*s\n", n, TEXT_ARG(key));
+    if (text_starts(key, "big")) {
+        char *more = pool_alloc(pool, 100000);
+        for (size_t i = 0; i < 100000; i++)
+            more[i] = all.base[i % all.len];
+        all = text_n(more, 100000);
+    }
+    *body = all;
+    return 0;
+}
+
+static bool ready_now(struct call *c)
+{
+    return ready_answer(world.ready, c, call_param(c, "key"), "text/plain");
+}
+
+static void get_ready(struct call *c)
+{
+    ready_build(world.ready, c, call_param(c, "key"), "text/plain", build, NULL);
+}
+
+static const struct route routes[] = {
+    {"GET", "/hello", get_hello, .summary = ""},
+    {"POST", "/echo", post_echo, .max_body = 1 << 20},
+    {"PUT", "/upload", put_upload, WHO_USER, .max_body = (size_t)128 << 20},
+    {"PUT", "/open-upload", put_upload, .max_body = (size_t)128 << 20},
+    {"POST", "/small", post_echo, .max_body = 1000},
+    {"GET", "/slow", get_slow, .summary = ""},
+    {"GET", "/password-lane", get_slow, .lane = LANE_PASSWORD},
+    {"GET", "/fail", get_fail, .summary = ""},
+    {"POST", "/json", post_json, .summary = ""},
+    {"GET", "/whoami", get_whoami, .faces = FACE_PLATFORM | FACE_CARRIER},
+    {"POST", "/whoami", get_whoami, .summary = ""},
+    {"GET", "/user", get_whoami, WHO_USER, .summary = ""},
+    {"POST", "/user", get_whoami, WHO_USER, .summary = ""},
+    {"GET", "/before", get_whoami, WHO_USER, .before_change = true},
+    {"GET", "/admin", get_whoami, WHO_ADMIN, .summary = ""},
+    {"GET", "/tenants/:tenant", get_whoami, WHO_MEMBER, SCOPE_TENANT_READ, .summary = ""},
+    {"PUT", "/tenants/:tenant", get_whoami, WHO_MEMBER, SCOPE_TENANT_ADMIN, .summary = ""},
+    {"GET", "/runtime", get_whoami, WHO_INSTANCE, .faces = FACE_CARRIER},
+    {"GET", "/.redhouse/state", get_whoami, .faces = FACE_EDITOR | FACE_APP},
+    {"GET", "/npm/:pkg", get_whoami, .summary = ""},
+    {"PUT", "/npm/:pkg", get_whoami, WHO_USER, .summary = ""},
+    {"GET", "/file", get_file, .summary = ""},
+    {"GET", "/events", get_events, WHO_USER, .summary = ""},
+    {"GET", "/flood", get_flood, .summary = ""},
+    {"GET", "/lines", get_lines, .summary = ""},
+    {"GET", "/ready/:key", get_ready, .ready = ready_now},
+};
+
+/* Setting up. */
+
+static void open_accounts(void)
+{
+    const struct db_schema schemas[] = {{"http", http_sql}, {NULL, NULL}};
+    struct text path = text_printf(world.pool, "%s/control.db", world.dir);
+    struct db_config config = {.path = path.base, .schemas = schemas, .readers = 2};
+    struct account_user ada = {.name = TEXT("ada"), .password = TEXT("correct horse")};
+    struct account_user root = {
+        .name = TEXT("root"), .password = TEXT("correct horse"), .admin = true};
+    struct account_user new = {
+        .name = TEXT("new"), .password = TEXT("correct horse"), .must_change = true};
+    char id[ACCOUNT_ID];
+    struct err err;
+    struct db *db = db_open(&config, &err);
+    if (db == NULL || (world.account = account_open(db, "rh", &err)) == NULL)
+        die("accounts", &err);
+    if (account_user_create(world.account, &ada, world.user, &err) != 0 ||
+        account_user_create(world.account, &root, world.admin, &err) != 0 ||
+        account_user_create(world.account, &new, id, &err) != 0 ||
+        account_tenant_create(world.account, TEXT("acme"), TEXT("Acme"), world.tenant, &err) != 0 ||
+        account_tenant_create(world.account, TEXT("other"), TEXT("Other"), id, &err) != 0 ||
+        account_member_set(world.account, world.tenant, world.user, ROLE_DEVELOPER, &err) != 0)
+        die("accounts", &err);
+}
+
+static void put_token(struct json_writer *w, const char *name, const struct account_token *spec)
+{
+    struct text token;
+    char id[ACCOUNT_ID];
+    struct err err;
+    if (account_token_create(world.account, world.pool, spec, &token, id, &err) != 0)
+        die("token", &err);
+    if (strcmp(name, "token") == 0)
+        memcpy(world.token_id, id, sizeof(id));
+    json_put_text(w, name, token);
+}
+
+static void put_cookie(struct json_writer *w, const char *name, const char *user, struct text host)
+{
+    struct text cookie;
+    struct err err;
+    if (account_session_create(world.account, world.pool, user, host, NULL, &cookie, &err) != 0)
+        die("session", &err);
+    json_put_text(w, name, cookie);
+}
+
+static void say_hello(const char *domain)
+{
+    struct snapshot *s = account_snapshot(world.account);
+    struct text host = text_printf(world.pool, "%s:%d", domain, http_server_port(world.server));
+    struct buf auto_buf out;
+    struct json_writer w;
+    buf_init(&out, 8192);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_int(&w, "port", http_server_port(world.server));
+    put_token(
+        &w, "token",
+        &(struct account_token){.label = TEXT("test"), .user = world.user, .scopes = SCOPE_ALL});
+    put_token(&w, "reader",
+              &(struct account_token){
+                  .label = TEXT("test"), .user = world.user, .scopes = SCOPE_READ_ONLY});
+    put_token(
+        &w, "admin",
+        &(struct account_token){.label = TEXT("test"), .user = world.admin, .scopes = SCOPE_ALL});
+    put_token(&w, "fresh",
+              &(struct account_token){.label = TEXT("test"),
+                                      .user = account_user_by_name(s, TEXT("new")),
+                                      .scopes = SCOPE_ALL});
+    put_token(&w, "instance",
+              &(struct account_token){.label = TEXT("test"),
+                                      .scopes = SCOPE_PACKAGE_READ,
+                                      .instance = "01demo",
+                                      .tenant = world.tenant,
+                                      .generation = 1});
+    put_cookie(&w, "cookie", world.user, host);
+    put_cookie(&w, "freshCookie", account_user_by_name(s, TEXT("new")), host);
+    json_close(&w);
+    printf("%.*s\n", TEXT_ARG(buf_view(&out)));
+    fflush(stdout);
+    snapshot_drop(s);
+}
+
+static void open_hosts(void)
+{
+    const struct host_entry entries[] = {
+        {.host = "demo.localhost",
+         .face = FACE_EDITOR,
+         .instance = "01demo",
+         .slug = "demo",
+         .tenant = world.tenant,
+         .state = HOST_STOPPED,
+         .title = "Demo"},
+        {.host = "demo--app.localhost",
+         .face = FACE_APP,
+         .instance = "01demo",
+         .slug = "demo",
+         .tenant = world.tenant,
+         .state = HOST_STOPPED,
+         .title = "Demo"},
+    };
+    world.hosts = hosts_new();
+    hosts_put(world.hosts, entries, 2);
+}
+
+static void read_options(struct http_config *config, char **argv)
+{
+    for (; argv[0] != NULL && argv[1] != NULL; argv += 2) {
+        const char *value = argv[1];
+        if (strcmp(argv[0], "tls") == 0)
+            config->tls_dir = value;
+        else if (strcmp(argv[0], "log") == 0)
+            config->access_log = value;
+        else if (strcmp(argv[0], "trusted") == 0)
+            config->trusted_proxies = value;
+        else if (strcmp(argv[0], "domain") == 0)
+            config->domain = config->instance_domain = value;
+        else if (strcmp(argv[0], "url") == 0)
+            config->public_url = value;
+        else if (strcmp(argv[0], "loops") == 0)
+            config->loops = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(argv[0], "workers") == 0)
+            config->workers = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(argv[0], "connections") == 0)
+            config->max_connections = strtoul(value, NULL, 10);
+        else if (strcmp(argv[0], "spool") == 0)
+            config->max_spool_bytes = strtoul(value, NULL, 10);
+        else
+            die(argv[0], NULL);
+    }
+}
+
+static void open_sockets(void)
+{
+    struct err err;
+    struct text carrier = text_printf(world.pool, "%s/carrier.sock", world.dir);
+    struct text admin = text_printf(world.pool, "%s/admin.sock", world.dir);
+    if (http_server_carrier_open(world.server, carrier.base, "01demo", &err) != 0 ||
+        http_server_admin_open(world.server, admin.base, "the secret", &err) != 0)
+        die("sockets", &err);
+}
+
+/* Obeying. */
+
+static void emit(const char *data)
+{
+    pthread_mutex_lock(&world.lock);
+    for (struct listener *l = world.listeners; l != NULL; l = l->next)
+        stream_event(l->stream, 0, "said", text_of(data));
+    pthread_mutex_unlock(&world.lock);
+}
+
+static long rss_kb(void)
+{
+    long size = 0, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f == NULL || fscanf(f, "%ld %ld", &size, &pages) != 2)
+        pages = 0;
+    if (f != NULL)
+        (void)fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static int open_files(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        n += fcntl(fd, F_GETFD) != -1;
+    return n;
+}
+
+static int obey(char *line)
+{
+    char *arg = strchr(line, ' ');
+    struct err err = {.text = ""};
+    enum role role;
+    int rc = 0;
+    if (arg != NULL)
+        *arg++ = '\0';
+    if (strcmp(line, "emit") == 0)
+        emit(arg);
+    else if (strcmp(line, "drop") == 0)
+        ready_drop(world.ready, text_of(arg));
+    else if (strcmp(line, "role") == 0)
+        rc = role_parse(text_of(arg), &role)
+                 ? account_member_set(world.account, world.tenant, world.user, role, &err)
+                 : -1;
+    else if (strcmp(line, "revoke") == 0)
+        rc = account_token_remove(world.account, world.user, text_of(world.token_id), &err);
+    else if (strcmp(line, "reload") == 0)
+        rc = http_server_reload(world.server, &err);
+    else if (strcmp(line, "stop") == 0)
+        http_server_stop(world.server, strtol(arg, NULL, 10));
+    printf("{\"ok\": %s, \"handled\": %u, \"builds\": %u, \"closed\": %u, \"rss\": %ld, "
+           "\"files\": %d, \"error\": \"%s\"}\n",
+           rc == 0 ? "true" : "false", atomic_load(&world.handled), atomic_load(&world.builds),
+           atomic_load(&world.closed), rss_kb(), open_files(), err.text);
+    fflush(stdout);
+    return strcmp(line, "stop") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct http_config config = {.listen = "127.0.0.1:0",
+                                 .domain = "localhost",
+                                 .instance_domain = "localhost",
+                                 .public_url = "http://localhost",
+                                 .cookie_name = "redhouse_test",
+                                 .token_prefix = "rh",
+                                 .loops = 2,
+                                 .wait_ms = 1000};
+    char line[1024];
+    struct err err;
+    if (argc < 2)
+        return 1;
+    (void)signal(SIGPIPE, SIG_IGN);
+    world.dir = argv[1];
+    world.pool = pool_new();
+    config.spool_dir = world.dir;
+    read_options(&config, argv + 2);
+    open_accounts();
+    open_hosts();
+    world.ready = ready_new(1 << 20);
+    config.router = router_new();
+    config.account = world.account;
+    config.hosts = world.hosts;
+    if (router_add(config.router, routes, sizeof(routes) / sizeof(routes[0]), NULL, &err) != 0 ||
+        (world.server = http_server_start(&config, &err)) == NULL)
+        die("server", &err);
+    open_sockets();
+    say_hello(config.domain);
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (obey(line))
+            break;
+    }
+    _exit(0); /* libh2o's contexts cannot be taken down */
+}
