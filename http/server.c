@@ -58,6 +58,9 @@ static void copy_config(struct http_server *s, const struct http_config *config)
         c->max_connections = 10000;
     if (c->max_spool_bytes == 0)
         c->max_spool_bytes = (size_t)2 << 30;
+    c->head_ms = c->head_ms > 0 ? c->head_ms : 10000;
+    c->idle_ms = c->idle_ms > 0 ? c->idle_ms : 60000;
+    c->stall_ms = c->stall_ms > 0 ? c->stall_ms : 30000;
 }
 
 /* libh2o's part of it: one host, one path, our handler; immutable once a loop runs. */

@@ -29,6 +29,9 @@ struct http_config {
     size_t max_connections;
     size_t max_spool_bytes; /* sum of bodies under way */
     int64_t wait_ms;        /* how long a request waits for a starting instance */
+    int64_t head_ms;        /* a request's head may take from its first byte; 0: 10 s */
+    int64_t idle_ms;        /* a connection may be idle between requests; 0: 60 s */
+    int64_t stall_ms;       /* a body, or an answer, may make no progress; 0: 30 s */
     struct router *router;
     struct account *account;
     struct hosts *hosts;

@@ -14,6 +14,8 @@
 #define EVERY 5      /* sweeps otherwise */
 #define EARLY_MAX 32 /* early judgements a sweep; the others have to wait for the next */
 #define CROWDED_IDLE_MS 5000
+#define SLOW_MS 60000   /* after this long a body must have averaged */
+#define SLOW_BYTES 4096 /* this much a second */
 
 struct sweep {
     struct http_loop *loop;
@@ -23,7 +25,7 @@ struct sweep {
     unsigned n_early;
     h2o_req_t *newest; /* the large body that began last */
     uint64_t newest_at;
-    bool crowded;
+    uint64_t head_ms, idle_ms, stall_ms;
 };
 
 static enum conn_phase phase_of(const h2o_req_t *req, const struct conn *conn)
@@ -47,22 +49,22 @@ static void note_phase(struct conn *conn, enum conn_phase phase, uint64_t now)
 }
 
 /* False when nothing has moved for too long. */
-static bool is_moving(struct conn *conn, uint64_t at, uint64_t now)
+static bool is_moving(const struct sweep *sweep, struct conn *conn, uint64_t at)
 {
     if (at != conn->seen) {
         conn->seen = at;
-        conn->seen_at = now;
+        conn->seen_at = sweep->now;
     }
-    return now - conn->seen_at < WATCH_STALL_MS;
+    return sweep->now - conn->seen_at < sweep->stall_ms;
 }
 
 static void look_at_body(struct sweep *sweep, h2o_req_t *req, struct conn *conn)
 {
     const h2o_buffer_t *input = conn->sock->input;
     uint64_t age = sweep->now - conn->since;
-    bool slow = age > WATCH_SLOW_MS && input->size < age / 1000 * WATCH_SLOW_BYTES;
+    bool slow = age > SLOW_MS && input->size < age / 1000 * SLOW_BYTES;
     sweep->spooled += input->capacity;
-    if (!is_moving(conn, input->size, sweep->now) || slow) {
+    if (!is_moving(sweep, conn, input->size) || slow) {
         conn_cut(conn);
         return;
     }
@@ -87,7 +89,7 @@ static void look_at_answer(struct sweep *sweep, struct conn *conn)
         return;
     }
     (void)ioctl(h2o_socket_get_fd(conn->sock), SIOCOUTQ, &unsent);
-    if (!is_moving(conn, conn->sock->bytes_written * 2 + (uint64_t)unsent, sweep->now))
+    if (!is_moving(sweep, conn, conn->sock->bytes_written * 2 + (uint64_t)unsent))
         conn_cut(conn);
 }
 
@@ -102,11 +104,11 @@ static int look(h2o_req_t *req, void *arg)
     uint64_t age = sweep->now - conn->since;
     switch (phase) {
     case CONN_IDLE:
-        if (sweep->loop->draining || age > (sweep->crowded ? CROWDED_IDLE_MS : WATCH_IDLE_MS))
+        if (sweep->loop->draining || age > sweep->idle_ms)
             conn_cut(conn);
         break;
     case CONN_HEAD:
-        if (age > WATCH_HEAD_MS)
+        if (age > sweep->head_ms)
             conn_cut(conn);
         break;
     case CONN_BODY:
@@ -174,9 +176,15 @@ static void make_room(struct sweep *sweep)
 static void run(struct http_loop *loop)
 {
     struct http_server *server = loop->server;
-    struct sweep sweep = {.loop = loop, .now = http_loop_now(loop)};
-    sweep.crowded = atomic_load_explicit(&server->n_conns, memory_order_relaxed) >
-                    server->config.max_connections / 10 * 9;
+    struct sweep sweep = {.loop = loop,
+                          .now = http_loop_now(loop),
+                          .head_ms = (uint64_t)server->config.head_ms,
+                          .idle_ms = (uint64_t)server->config.idle_ms,
+                          .stall_ms = (uint64_t)server->config.stall_ms};
+    if (sweep.idle_ms > CROWDED_IDLE_MS &&
+        atomic_load_explicit(&server->n_conns, memory_order_relaxed) >
+            server->config.max_connections / 10 * 9)
+        sweep.idle_ms = CROWDED_IDLE_MS;
     (void)server->conf.http1.callbacks.foreach_request(&loop->ctx, look, &sweep);
     atomic_fetch_add_explicit(&server->spooled, sweep.spooled - loop->spooled,
                               memory_order_relaxed);

@@ -12,7 +12,7 @@ const program = process.env.HTTP_FIXTURE ?? 'build/dev/hostile/http_fixture'
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
 
-export async function until(what, check, ms = 5000) {
+export async function until(what, check, ms = 20000) {
   const end = Date.now() + ms
   for (;;) {
     const value = await check()
@@ -133,7 +133,7 @@ export class Client {
   }
 
   /** Takes one answer off what arrived: {status, head, body}; status 0 when the connection closed without one. */
-  async answer(ms = 5000) {
+  async answer(ms = 20000) {
     const whole = () => {
       const end = this.bytes.indexOf('\r\n\r\n')
       if (end < 0) return null

@@ -3,7 +3,8 @@
  * line of JSON with its port and credentials, then obeys lines on standard input and answers each
  * with one line of JSON: stats | emit TEXT | drop KEY | role NAME | revoke | reload | stop MS
  * Usage: http_fixture DIR [NAME VALUE]…, of: tls, log, trusted, domain, url, loops, workers,
- * connections, spool
+ * connections, spool,
+ * files, head, idle, stall
  */
 #include "core/buf.h"
 #include "core/clock.h"
@@ -20,11 +21,12 @@
 #include "http/stream.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const struct embedded http_sql[];
@@ -391,6 +393,15 @@ static void open_hosts(void)
     hosts_put(world.hosts, entries, 2);
 }
 
+static unsigned long most_files;
+
+static void limit_files(void)
+{
+    struct rlimit limit = {most_files, most_files};
+    if (most_files > 0 && setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        die("setrlimit", NULL);
+}
+
 static void read_options(struct http_config *config, char **argv)
 {
     for (; argv[0] != NULL && argv[1] != NULL; argv += 2) {
@@ -413,6 +424,14 @@ static void read_options(struct http_config *config, char **argv)
             config->max_connections = strtoul(value, NULL, 10);
         else if (strcmp(argv[0], "spool") == 0)
             config->max_spool_bytes = strtoul(value, NULL, 10);
+        else if (strcmp(argv[0], "head") == 0)
+            config->head_ms = strtol(value, NULL, 10);
+        else if (strcmp(argv[0], "idle") == 0)
+            config->idle_ms = strtol(value, NULL, 10);
+        else if (strcmp(argv[0], "stall") == 0)
+            config->stall_ms = strtol(value, NULL, 10);
+        else if (strcmp(argv[0], "files") == 0)
+            most_files = strtoul(value, NULL, 10);
         else
             die(argv[0], NULL);
     }
@@ -449,6 +468,13 @@ static long rss_kb(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static long cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (long)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
 static int open_files(void)
 {
     int n = 0;
@@ -480,9 +506,9 @@ static int obey(char *line)
     else if (strcmp(line, "stop") == 0)
         http_server_stop(world.server, strtol(arg, NULL, 10));
     printf("{\"ok\": %s, \"handled\": %u, \"builds\": %u, \"closed\": %u, \"rss\": %ld, "
-           "\"files\": %d, \"error\": \"%s\"}\n",
+           "\"files\": %d, \"cpu\": %ld, \"error\": \"%s\"}\n",
            rc == 0 ? "true" : "false", atomic_load(&world.handled), atomic_load(&world.builds),
-           atomic_load(&world.closed), rss_kb(), open_files(), err.text);
+           atomic_load(&world.closed), rss_kb(), open_files(), cpu_ms(), err.text);
     fflush(stdout);
     return strcmp(line, "stop") == 0;
 }
@@ -516,6 +542,7 @@ int main(int argc, char **argv)
         (world.server = http_server_start(&config, &err)) == NULL)
         die("server", &err);
     open_sockets();
+    limit_files();
     say_hello(config.domain);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
