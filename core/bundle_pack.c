@@ -54,7 +54,7 @@ static int add_file(struct archive *archive, const struct bundle_file *file)
 int bundle_pack_tgz(struct pool *pool, const struct bundle_file *files, size_t n, struct text *out,
                     struct err *err)
 {
-    auto_buf struct buf packed;
+    auto_buf struct buf packed = {0};
     struct archive *archive = archive_write_new();
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = uselocale(utf8);

@@ -78,7 +78,7 @@ int db_do(struct db_conn *conn, struct err *err, const char *sql, const char *le
 int db_get(struct db_conn *conn, struct pool *pool, struct err *err, const char *sql,
            const char *in, const char *out, ...);
 /* Many rows:
- *   auto_rows struct db_rows q;
+ *   auto_rows struct db_rows q = {0};
  *   if (db_each(&q, conn, err, sql, "s", name) != 0) return -1;
  *   while (db_next(&q, pool, "is", &id, &text)) …
  *   if (q.failed) … (err was filled by db_next) */

@@ -152,7 +152,7 @@ static int read_all(int fd, const char *path, size_t max, struct buf *out, struc
 
 int file_read(const char *path, size_t max, struct buf *out, struct err *err)
 {
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct stat st;
     /* a FIFO must not hold us up before we see what it is */
     int fd = ops->open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);

@@ -34,7 +34,7 @@ static void must(int done)
 
 static int read_key(const char *path, unsigned char key[KEY_BYTES], struct err *err)
 {
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct stat st;
 
     buf_init(&content, 256);

@@ -208,7 +208,7 @@ static void get_state(struct call *c)
                                         [HOST_RUNNING] = "running",
                                         [HOST_ASLEEP] = "asleep",
                                         [HOST_FAILED] = "failed"};
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4096);

@@ -290,8 +290,10 @@ static void pump(struct exchange *x)
     state = upstream_take(&x->call, taken, x->gzip != NULL ? 1 : MAX_VIEWS, &n);
     if (x->gzip != NULL)
         run = pack(x, taken, &n, state);
-    if (n == 0 && state == UPSTREAM_OPEN && x->started)
+    if (n == 0 && state == UPSTREAM_OPEN && x->started) {
+        upstream_sent(&x->call);
         return;
+    }
     n = frame(x, out, run, n, state);
     if (state == UPSTREAM_DONE)
         how = H2O_SEND_STATE_FINAL;
@@ -326,6 +328,8 @@ void exchange_cut(struct exchange *x)
     if (!x->started || x->call.ended)
         return;
     upstream_close(&x->call);
+    /* should the write under way still succeed, the next run finds the answer broken */
+    x->call.broken = true;
     if (x->sending) {
         shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
         return;

@@ -27,7 +27,7 @@ struct identity_cache {
 
 struct text identity_sign(struct pool *pool, const struct identity_claim *claim, int64_t now_ms)
 {
-    auto_buf struct buf payload;
+    auto_buf struct buf payload = {0};
     struct json_writer w;
     unsigned char mac[SHA256_BYTES];
     struct text body;

@@ -66,7 +66,7 @@ struct follower {
 
 static void send_line(struct follower *f, struct pool *pool, struct text line)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 6 * sizeof(f->part) + 16);

@@ -63,7 +63,7 @@ static void write_session(struct json_writer *w, const struct call *c, const str
 
 static void answer_session(struct call *c, const struct identity *who)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4u << 20);

@@ -106,7 +106,7 @@ static int read_one(struct operations *operations, struct pool *pool, struct tex
 static void emit(struct operations *operations, const char *id)
 {
     auto_pool struct pool *pool = pool_new();
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct row row;
     struct err err;
@@ -177,7 +177,7 @@ void operation_end(struct operations *operations, const char *id, const struct e
 static void answer(struct call *c, struct operations *operations, struct text id, int status,
                    bool wrapped)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct row row;
     struct err err;
@@ -234,7 +234,7 @@ static void get_operations(struct call *c)
     static const char sql[] =
         "SELECT " COLUMNS " FROM operation WHERE id < ? ORDER BY id DESC LIMIT ?";
     struct operations *operations = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     auto_rows struct db_rows q = {0};
     struct json_writer w;
     struct text cursor, last = TEXT_NONE;

@@ -170,7 +170,7 @@ void page_send(h2o_req_t *req, const struct page *page)
 {
     static h2o_generator_t generator;
     auto_pool struct pool *pool = pool_new();
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     bool html = page_wants_html(req);
     struct text style = style_of(pool, page);
     bool head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));

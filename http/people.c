@@ -39,7 +39,7 @@ void people_put_scopes(struct json_writer *w, uint32_t scopes)
 /* Rows of the query as {"items": […], "next": null}. */
 #define answer_rows(c, db, err, sql, ...)                                                          \
     do {                                                                                           \
-        auto_buf struct buf rows_out;                                                              \
+        auto_buf struct buf rows_out = {0};                                                              \
         struct json_writer rows_w;                                                                 \
         auto_read struct db_read rows_r = db_read((db), (err));                                    \
         buf_init(&rows_out, 8u << 20);                                                             \
@@ -71,7 +71,7 @@ static void answer_user(struct call *c, struct text name, int status)
 {
     static const char sql[] = "SELECT " USER_COLUMNS " FROM user WHERE name = ?";
     struct people *people = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(people->config.control, &err);

@@ -41,7 +41,7 @@ static void get_tenants(struct call *c)
 {
     const struct account_tenant *tenants;
     size_t n;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 
@@ -70,7 +70,7 @@ static void answer_tenant(struct call *c, struct text slug, int status)
     struct people *people = c->area;
     struct snapshot *now = account_snapshot(people->config.account);
     const struct account_tenant *t = account_tenant_by_slug(now, slug);
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 
@@ -142,7 +142,7 @@ static void get_members(struct call *c)
         " FROM member AS m JOIN user AS u ON u.id = m.user WHERE m.tenant = ?"
         " ORDER BY u.name";
     struct people *people = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(people->config.control, &err);

@@ -5,7 +5,7 @@
 static void get_tokens(struct call *c)
 {
     struct people *people = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 
@@ -52,7 +52,7 @@ static void create(struct call *c, const char *user)
     struct text token;
     int64_t days = 0;
     char id[ACCOUNT_ID];
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 

@@ -51,7 +51,7 @@ static void tell(struct run *run)
         "SELECT id, source, ref, commit_id AS \"commit\", state, package, version, cause,"
         " started_at AS \"started_at@\", ended_at AS \"ended_at@\" FROM build WHERE id = ?";
     struct sources *sources = run->sources;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(sources->db, &err);
@@ -90,7 +90,7 @@ static int set_state(struct run *run, const char *state, struct text package, st
 struct text build_git_input(struct sources *sources, struct pool *pool, const struct source *source,
                             const char *mode, struct text ref, struct text commit, struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct text token = TEXT_NONE;
 
@@ -115,7 +115,7 @@ struct text build_git_input(struct sources *sources, struct pool *pool, const st
 int build_job_failed(struct sources *sources, struct pool *pool, const char *job, int exit_code,
                      struct err *err)
 {
-    auto_buf struct buf text;
+    auto_buf struct buf text = {0};
     struct err none;
 
     buf_init(&text, 4096);
@@ -140,7 +140,7 @@ static int read_tarball(struct run *run, struct text *out, struct err *err)
     DIR *dir = opendir(folder);
     struct dirent *entry;
     char found[256] = "";
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
 
     while (dir != NULL && (entry = readdir(dir)) != NULL)
         if (text_ends(text_of(entry->d_name), ".tgz"))

@@ -31,7 +31,7 @@ static int build(void *arg, struct pool *pool, struct text key, struct text *bod
         "SELECT coalesce(max(modified_at), 0) FROM package WHERE tenant = ? OR tenant IS NULL";
     struct registry *registry = arg;
     struct text rest = key, prefix;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     int64_t updated = 0;
 

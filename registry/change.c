@@ -102,7 +102,7 @@ static int find_missing(const struct change *c, struct db_tx *tx, const struct j
 {
     static const char sql[] = "SELECT version FROM package_version WHERE package = ?";
     struct text version;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, tx->conn, err, sql, "s", c->name) != 0)
         return -1;
     *left = 0;

@@ -37,7 +37,7 @@ static int git_fail(struct err *err, const char *what)
 
 static int read_input(struct pool *pool, struct asked *asked, struct err *err)
 {
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct json *doc = NULL;
 
     buf_init(&content, 1u << 20);
@@ -59,7 +59,7 @@ static int write_refs(git_remote *remote, struct err *err)
 {
     const git_remote_head **heads = NULL;
     size_t n = 0;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     char oid[GIT_OID_HEXSZ + 1];
 

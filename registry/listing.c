@@ -57,7 +57,7 @@ int listing_each(const struct listing *listing, struct db_conn *conn, struct poo
     struct text last = TEXT_NONE;
     bool may = false;
     int64_t deprecated;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, conn, err, sql, "sz", listing->after, listing->tenant) != 0)
         return -1;
     while (db_next(&q, pool, "sssssssiii", &row.name, &row.tenant, &row.latest, &row.description,

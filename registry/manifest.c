@@ -126,7 +126,7 @@ static bool has_install_script(const struct json *doc, bool gyp)
 
 static struct text types_json(struct pool *pool, const struct nodetypes *types)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, (size_t)1 << 20);
     json_writer_init(&w, &out);

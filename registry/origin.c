@@ -50,7 +50,7 @@ static int collect(struct names *names, struct db_conn *conn, struct err *err)
     for (names->mask = 15; names->mask < (size_t)n * 2; names->mask = names->mask * 2 + 1)
         ;
     names->all = pool_zalloc(names->pool, (names->mask + 1) * sizeof *names->all);
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, conn, err, each_sql, "") != 0)
         return -1;
     while (db_next(&q, names->pool, "ss", &name, &tenant)) {

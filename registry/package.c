@@ -243,7 +243,7 @@ int package_ensure_latest(struct db_conn *conn, struct pool *pool, struct text n
     struct text version, best_text = TEXT_NONE;
     struct semver v, best = {0};
     {
-        auto_rows struct db_rows q;
+        auto_rows struct db_rows q = {0};
         if (db_each (&q, conn, err, sql, "ss", name, name) != 0)
             return -1;
         while (db_next(&q, pool, "s", &version)) {
@@ -290,7 +290,7 @@ int package_owners_json(struct db_conn *conn, struct pool *pool, struct text nam
 {
     static const char sql[] =
         "SELECT name, '' AS email FROM package_owner WHERE package = ? ORDER BY name";
-    auto_buf struct buf b;
+    auto_buf struct buf b = {0};
     struct json_writer w;
     buf_init(&b, (size_t)1 << 20);
     json_writer_init(&w, &b);

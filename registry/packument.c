@@ -78,7 +78,7 @@ static int add_versions(struct building *b, enum packument_form form)
     struct package_version v;
     struct text doc;
     bool first = true;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, b->conn, b->err, form == PACKUMENT_FULL ? full_sql : short_sql, "s",
                  b->name.full) != 0)
         return -1;
@@ -102,7 +102,7 @@ static int add_times(struct building *b, const struct package *p)
         "SELECT version, published_at FROM package_version WHERE package = ? ORDER BY id";
     struct text version;
     int64_t at;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, b->conn, b->err, sql, "s", b->name.full) != 0)
         return -1;
     buf_printf(b->out, ",\"time\":{\"created\":\"%s\",\"modified\":\"%s\"",
@@ -124,7 +124,7 @@ static int tags_json(struct db_conn *conn, struct pool *pool, struct text name, 
     struct json_writer w;
     json_writer_init(&w, out);
     json_open(&w);
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, conn, err, sql, "s", name) != 0)
         return -1;
     while (db_next(&q, pool, "ss", &tag, &version)) {
@@ -193,7 +193,7 @@ static int build(struct building *b, const struct package *p, enum packument_for
 int packument_build(struct db_conn *conn, struct pool *pool, const char *base, struct text name,
                     enum packument_form form, struct text *body, struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct building b = {.conn = conn, .pool = pool, .base = base, .out = &out, .err = err};
     struct package p;
     buf_init(&out, PACKUMENT_MAX);
@@ -214,7 +214,7 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
         "SELECT version, deprecated, dist, manifest FROM package_version WHERE package = ?1 AND "
         "version = "
         "coalesce((SELECT version FROM package_tag WHERE package = ?1 AND tag = ?2), ?2)";
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct building b = {.conn = conn, .pool = pool, .base = base, .out = &out, .err = err};
     struct package_version v;
     struct text doc;
@@ -235,7 +235,7 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
 int packument_tags(struct db_conn *conn, struct pool *pool, struct text name, struct text *body,
                    struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct package p;
     buf_init(&out, PACKUMENT_MAX);
     if (package_get(conn, pool, name, &p, err) != 0 || tags_json(conn, pool, name, &out, err) != 0)

@@ -30,7 +30,8 @@ static void copy_config(struct registry *r, const struct registry_config *config
     r->config.public_url = copy(config->public_url);
     r->config.uplink_url = copy(config->uplink_url);
     r->config.spool_dir = copy(config->spool_dir);
-    r->config.platform_scope = copy(config->platform_scope);
+    const char *scope = config->platform_scope;
+    r->config.platform_scope = copy(scope != NULL && scope[0] == '@' ? scope + 1 : scope);
     if (r->config.max_tarball == 0 || r->config.max_tarball > MOST_TARBALL)
         r->config.max_tarball = MOST_TARBALL;
     if (r->config.uplink_fresh_ms == 0)

@@ -87,7 +87,7 @@ static void get_packages(struct call *c)
     struct err err;
     struct listing l;
     struct page p = {.call = c};
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, MAX_ANSWER);
     json_writer_init(&p.w, &out);
     if (asked_went_well(c, read_listing(c, &l, &p, &err), &err) &&
@@ -170,7 +170,7 @@ static void get_package(struct call *c)
     struct asked a;
     struct err err;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     if (!asked_to_read(c, &a))
         return;
     buf_init(&out, MAX_ANSWER);
@@ -190,7 +190,7 @@ static int put_claims(struct call *c, struct json_writer *w, int64_t limit, stru
     auto_read struct db_read r = db_read(registry->config.control, err);
     if (r.conn == NULL)
         return -1;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
     if (db_each (&q, r.conn, err, sql, "si", cursor, limit + 1) != 0)
         return -1;
     json_key(w, "items");
@@ -215,7 +215,7 @@ static void get_claims(struct call *c)
     struct json_writer w;
     int64_t limit;
     struct text cursor;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, MAX_ANSWER);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -253,7 +253,7 @@ static void post_claim(struct call *c)
         !asked_went_well(c, claim_create(c->area, c->pool, &claim, &err), &err))
         return;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
     json_writer_init(&w, &out);
     json_open(&w);

@@ -209,7 +209,7 @@ static void get_visibility(struct call *c)
 {
     struct asked a;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     if (!asked_to_read(c, &a))
         return;
     buf_init(&out, 100);

@@ -30,7 +30,7 @@ static struct change change_of(struct call *c, const struct asked *a)
 static void answer_ok(struct call *c, int status, const struct asked *a)
 {
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 4096);
     json_writer_init(&w, &out);
     json_open(&w);

@@ -9,7 +9,7 @@
 /* No advisories are kept: nothing is known against anything. */
 static void post_bulk(struct call *c)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 16);
     buf_str(&out, "{}");
     call_json(c, 200, &out);

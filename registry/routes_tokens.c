@@ -27,7 +27,7 @@ static struct text key_of(struct pool *pool, struct text id)
 static int read_tokens(struct call *c, struct json **list, struct err *err)
 {
     struct registry *registry = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, MAX_LIST);
     json_writer_init(&w, &out);
@@ -78,7 +78,7 @@ static void get_tokens(struct call *c)
     struct shown token;
     if (!asked_went_well(c, read_tokens(c, &list, &err), &err))
         return;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, MAX_LIST);
     json_writer_init(&w, &out);
@@ -176,7 +176,7 @@ static void post_token(struct call *c)
         !asked_went_well(c, read_wanted(doc, &want, &err), &err) ||
         !asked_went_well(c, make_token(c, &want, &made, &token, &err), &err))
         return;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, 64 << 10);
     json_writer_init(&w, &out);

@@ -15,7 +15,7 @@
 static void answer_text(struct call *c, int status, const char *key, struct text value)
 {
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -76,7 +76,7 @@ static void put_user(struct call *c)
         !asked_went_well(c, login_classic(c->area, c->pool, &login, &token, &err), &err))
         return;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -100,7 +100,7 @@ static void get_user(struct call *c)
         return;
     }
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -139,7 +139,7 @@ static void get_search(struct call *c)
     struct search search = {.text = text_trim(call_query(c, "text")),
                             .size = number_of(c, "size", 250, 20),
                             .from = number_of(c, "from", 10000, 0)};
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     int failed = 0;
     buf_init(&out, (size_t)16 << 20);
     if (c->who->kind == IDENTITY_ANONYMOUS && !registry->config.anonymous_read)

@@ -17,7 +17,7 @@ static void post_login(struct call *c)
                          &err))
         return;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 4096);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -42,7 +42,7 @@ static void get_done(struct call *c)
         return;
     }
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 4096);
     json_writer_init(&w, &out);
     json_open(&w);
@@ -66,7 +66,7 @@ static void answer_page(struct call *c, int status, struct buf *out)
 
 static void answer_end(struct call *c, int status, const char *title, const char *sentence)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
     loginpage_end(&out, c->host, title, sentence);
     answer_page(c, status, &out);
@@ -80,7 +80,7 @@ static void answer_gone(struct call *c)
 
 static void answer_form(struct call *c, int status, struct text peer, struct text alert)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     bool known = c->who->kind == IDENTITY_SESSION && !c->who->must_change;
     struct loginpage page = {.domain = c->host,
                              .peer = peer,

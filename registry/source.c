@@ -71,7 +71,7 @@ static int list_refs(struct sources *sources, struct pool *pool, const struct so
         open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     const struct source_runner *run = &sources->config.runner;
     struct text input = build_git_input(sources, pool, source, "list", TEXT_NONE, TEXT_NONE, err);
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     char job[27];
     int exit_code = 0, rc;
 

@@ -47,7 +47,7 @@ static int check_url(struct text url, struct err *err)
 
 static void answer_list(struct call *c, struct sources *sources, const char *sql, struct text key)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(sources->db, &err);
@@ -69,7 +69,7 @@ static void answer_list(struct call *c, struct sources *sources, const char *sql
 static void answer_one(struct call *c, struct sources *sources, const char *sql, struct text key,
                        int status)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(sources->db, &err);

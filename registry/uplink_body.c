@@ -108,7 +108,7 @@ static bool put_versions(const struct writing *w, struct text versions)
 int uplink_body(struct pool *pool, const char *base, const struct pkgname *name, struct text doc,
                 struct text *body, struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct writing w = {&out, base, name};
     struct jsonscan s;
     bool first = true, ok = true;
@@ -161,7 +161,7 @@ bool uplink_body_dist(struct pool *pool, struct text doc, struct text version,
 int uplink_body_version(struct pool *pool, const char *base, const struct pkgname *name,
                         struct text doc, struct text which, struct text *body, struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct writing w = {&out, base, name};
     struct text tagged = jsonscan_string(get_member(jsonscan_get(doc, "dist-tags"), which));
     struct text version = tagged.base != NULL ? tagged : which;

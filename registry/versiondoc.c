@@ -132,7 +132,7 @@ static void put_dist(struct pool *pool, struct json_writer *w, const struct vers
 
 int versiondoc_make(struct pool *pool, struct versiondoc *doc, struct err *err)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, MAX_MANIFEST);
     json_writer_init(&w, &out);

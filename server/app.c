@@ -56,7 +56,7 @@ struct db *app_control_open(const char *data, struct err *err)
 static void on_published(void *arg, const char *tenant, struct text name, struct text version)
 {
     struct app *app = arg;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4096);
@@ -225,6 +225,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                        .ready = app->ready,
                                        .public_url = app->public_url,
                                        .uplink_url = config->uplink,
+                                       .uplink_fresh_ms = config->uplink_fresh_ms,
                                        .spool_dir = app->spool,
                                        .platform_scope = config->platform_scope,
                                        .anonymous_read = config->anonymous_reads,

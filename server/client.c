@@ -19,7 +19,7 @@
 
 static int read_line(struct client *client, const char *path, const char **out, struct err *err)
 {
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct text line;
 
     buf_init(&content, 4096);

@@ -97,7 +97,7 @@ static int tenant_create(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
@@ -129,7 +129,7 @@ static int user_create(const struct command *command, int argc, char **argv)
     const struct json *doc = NULL;
     struct text password;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
@@ -169,7 +169,7 @@ static int token_create(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int64_t life_ms = 0;
     int rc = client_open(&client, command, argc, argv, 0, &err);
@@ -203,7 +203,7 @@ static int instance_create(const struct command *command, int argc, char **argv)
     const struct json *doc = NULL;
     struct text rest, tenant;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
@@ -291,7 +291,7 @@ static int stack_add(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
@@ -320,7 +320,7 @@ static int package_claim(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 1, &err);
 
@@ -350,7 +350,7 @@ static int source_add(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf body;
+    auto_buf struct buf body = {0};
     struct json_writer w;
     int rc = client_open(&client, command, argc, argv, 2, &err);
 
@@ -397,7 +397,7 @@ static int theme_set(const struct command *command, int argc, char **argv)
     struct client client;
     const struct json *doc = NULL;
     struct err err;
-    auto_buf struct buf bundle;
+    auto_buf struct buf bundle = {0};
     int rc = client_open(&client, command, argc, argv, 2, &err);
 
     buf_init(&bundle, BUNDLE_MAX);

@@ -16,7 +16,8 @@ struct config {
     bool git_private, anonymous_reads, self_registration, must_change_password;
     int64_t ready_fd, uid_base, loops, workers, max_connections, max_spool, wait_ms,
         start_deadline_ms, drain_ms;
-    int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms;
+    int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms,
+        uplink_fresh_ms;
     /* command line as a client */
     const char *url, *token_file;
     bool json;

@@ -27,7 +27,7 @@ int command_routes(const struct command *command, int argc, char **argv)
 
 int command_options(const struct command *command, int argc, char **argv)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
 
     buf_init(&out, 1u << 20);
     option_describe(config_options, config_n_options, &out);

@@ -22,7 +22,7 @@
 /* The first line of the file. */
 int init_password(struct pool *pool, const char *path, struct text *password, struct err *err)
 {
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct text line;
 
     buf_init(&content, 4096);

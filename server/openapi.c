@@ -9,7 +9,7 @@
 /* "/tenants/:tenant" as "/tenants/{tenant}". */
 static struct text template_of(struct pool *pool, struct text path)
 {
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct text part;
     bool first = true;
 

@@ -23,7 +23,7 @@ static void get_events(struct call *c)
 static void get_platform(struct call *c)
 {
     struct app *app = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4096);
@@ -43,7 +43,7 @@ static void get_platform(struct call *c)
 static void get_openapi(struct call *c)
 {
     struct app *app = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
 
     buf_init(&out, 4u << 20);
     openapi_write(&out, app->router, app->public_url);

@@ -11,12 +11,14 @@
 #include "server/plugins.h"
 #include "tenants/broker/broker.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +58,29 @@ static int start_broker(const struct config *config, struct pool *pool, uid_t ui
         .uid_base = (uid_t)config->uid_base,
     };
     return broker_fork(&broker, fd, pid, err);
+}
+
+/* Port 0 means a free one; addresses that others are told must name it, so it is looked for before
+ * they are made. */
+static int choose_port(struct config *config, struct pool *pool, struct err *err)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(sa);
+    auto_close int fd = -1;
+
+    if (!text_ends(text_of(config->listen), ":0"))
+        return 0;
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+        getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+        return err_errno(err, "No free port was found");
+    int port = ntohs(sa.sin_port);
+    config->listen =
+        pool_printf(pool, "%.*s:%d", (int)strlen(config->listen) - 2, config->listen, port);
+    if (text_ends(text_of(config->public_url), ":0"))
+        config->public_url = pool_printf(pool, "%.*s:%d", (int)strlen(config->public_url) - 2,
+                                         config->public_url, port);
+    return 0;
 }
 
 static void raise_files(void)
@@ -170,7 +195,7 @@ int command_serve(const struct command *command, int argc, char **argv)
     int rest = 0, status = 0;
 
     if (config_read(&config, pool, argv, &rest, &err) != 0 ||
-        serve(&config, pool, &status, &err) != 0)
+        choose_port(&config, pool, &err) != 0 || serve(&config, pool, &status, &err) != 0)
         return command_fail(&err);
     return status;
 }

@@ -138,7 +138,7 @@ int launch_prepare(struct job *job)
         account_instance_tokens_retire(config->account, u->id, generation, &job->err) != 0)
         return -1;
     fill_spec(job, generation);
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     buf_init(&out, DOCUMENT_MAX);
     if (write_document(job, token, secret, theme, &out) != 0)
         return -1;

@@ -39,7 +39,7 @@ int routes_instance(struct call *c, unsigned scopes, struct instance *out, struc
 static int visible_tenants(struct call *c, struct text *ids, struct err *err)
 {
     struct text slug = call_query(c, "tenant");
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 1u << 20);
@@ -69,7 +69,7 @@ static void get_instances(struct call *c)
     struct text ids, cursor, last;
     int64_t limit;
     struct err err;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4u << 20);
@@ -141,7 +141,7 @@ static void post_instance(struct call *c)
 static void answer_instance(struct call *c, struct text id)
 {
     struct err err;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 1u << 16);

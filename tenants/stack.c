@@ -112,7 +112,7 @@ static void get_stacks(struct call *c)
         " (SELECT count(*) FROM instance AS i WHERE i.stack = stack.name) AS instances"
         " FROM stack ORDER BY name";
     struct tenants *tenants = c->area;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(tenants->config.control, &err);

@@ -212,7 +212,7 @@ static int install_input(struct stack_job *job, struct pool *pool, struct text t
     const struct embedded *lock = stack_file(text_of(job->name), "package-lock.json");
     struct text url = text_of(config->public_url);
     size_t slashes = text_find(url, '/', 0);
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4u << 20);

@@ -75,7 +75,7 @@ static int read_flows(struct call *c, struct db_conn *conn, struct err *err)
             0 &&
         err->kind != ERR_NOT_FOUND)
         return -1;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, 6 * (flows.len + credentials.len) + 4096);
     json_writer_init(&w, &out);
@@ -167,7 +167,7 @@ static void post_deploy(struct call *c)
         call_fail(c, &err);
         return;
     }
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, 256);
     json_writer_init(&w, &out);

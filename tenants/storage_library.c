@@ -59,8 +59,8 @@ static int list_library(struct call *c, struct db_conn *conn, struct text type, 
     static const char sql[] =
         "SELECT path, meta FROM library WHERE instance = ?1 AND type = ?2"
         " AND (?3 = '' OR (path >= ?3 || '/' AND path < ?3 || '0')) ORDER BY path";
-    auto_rows struct db_rows q;
-    auto_buf struct buf out;
+    auto_rows struct db_rows q = {0};
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     if (db_each (&q, conn, err, sql, "zss", c->who->instance, type, folder) != 0)
@@ -95,7 +95,7 @@ static int read_library(struct call *c, struct db_conn *conn, struct err *err)
             return -1;
         return list_library(c, conn, type, path, err);
     }
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
     buf_init(&out, 6 * (size_t)LIBRARY_MAX_BODY);
     json_writer_init(&w, &out);
@@ -159,70 +159,32 @@ static int context_scope(struct call *c, struct text *scope, struct err *err)
     return 0;
 }
 
-static int read_scope(struct call *c, struct db_conn *conn, struct json_writer *w, struct err *err)
+static int read_context(struct call *c, struct db_conn *conn, struct err *err)
 {
     static const char sql[] = "SELECT key, value FROM context WHERE instance = ? AND scope = ?";
     struct text scope, key, value;
-    auto_rows struct db_rows q;
+    auto_rows struct db_rows q = {0};
+    auto_buf struct buf out = {0};
+    struct json_writer w;
 
     if (context_scope(c, &scope, err) != 0 ||
         db_each (&q, conn, err, sql, "zs", c->who->instance, scope) != 0)
         return -1;
-    json_key(w, "values");
-    json_open(w);
-    while (db_next(&q, c->pool, "ss", &key, &value)) {
-        json_key_text(w, key);
-        json_raw(w, value);
-    }
-    json_close(w);
-    return q.failed ? -1 : 0;
-}
-
-static int read_scopes(struct call *c, struct db_conn *conn, struct json_writer *w, struct err *err)
-{
-    static const char sql[] =
-        "SELECT scope, key, value FROM context WHERE instance = ? ORDER BY scope";
-    struct text scope, key, value, last = TEXT_NONE;
-    auto_rows struct db_rows q;
-
-    if (db_each (&q, conn, err, sql, "z", c->who->instance) != 0)
-        return -1;
-    json_key(w, "scopes");
-    json_open(w);
-    while (db_next(&q, c->pool, "sss", &scope, &key, &value)) {
-        if (last.base == NULL || !text_eq(scope, last)) {
-            if (last.base != NULL)
-                json_close(w);
-            json_key_text(w, scope);
-            json_open(w);
-            last = scope;
-        }
-        json_key_text(w, key);
-        json_raw(w, value);
-    }
-    if (last.base != NULL)
-        json_close(w);
-    json_close(w);
-    return q.failed ? -1 : 0;
-}
-
-static int read_context(struct call *c, struct db_conn *conn, struct err *err)
-{
-    auto_buf struct buf out;
-    struct json_writer w;
-    int result;
-
     buf_init(&out, 64u << 20);
     json_writer_init(&w, &out);
     json_open(&w);
-    if (call_query(c, "scope").len > 0)
-        result = read_scope(c, conn, &w, err);
-    else
-        result = read_scopes(c, conn, &w, err);
+    json_key(&w, "values");
+    json_open(&w);
+    while (db_next(&q, c->pool, "ss", &key, &value)) {
+        json_key_text(&w, key);
+        json_raw(&w, value);
+    }
     json_close(&w);
-    if (result == 0)
-        call_json(c, 200, &out);
-    return result;
+    json_close(&w);
+    if (q.failed)
+        return -1;
+    call_json(c, 200, &out);
+    return 0;
 }
 
 static void get_context(struct call *c)
@@ -294,7 +256,7 @@ static const struct route routes[] = {
      .handle = get_context,
      .who = WHO_INSTANCE,
      .faces = FACE_CARRIER,
-     .summary = "the values of a context scope, or of all"},
+     .summary = "the values of a context scope"},
     {.method = "PUT",
      .path = "/api/v1/runtime/context",
      .handle = put_context,

@@ -40,7 +40,7 @@ static int save_work(struct job *job)
 static int tell_work(struct job *job)
 {
     struct tenants *tenants = job->keeper->tenants;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 1u << 16);

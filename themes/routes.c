@@ -65,7 +65,7 @@ static void answer_theme(struct call *c, struct themes *themes)
 {
     struct layers layers;
     struct err err;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
     struct json_writer w;
 
     if (store_layers(themes, c->pool, tenant_of(c), &layers, &err) != 0) {
@@ -156,7 +156,7 @@ static int build_css(void *arg, struct pool *pool, struct text key, struct text 
     struct themes *themes = arg;
     struct text rest = key, part, kind, tenant;
     struct layers layers;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
 
     text_cut(&rest, ':', &part);
     text_cut(&rest, ':', &kind);

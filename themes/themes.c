@@ -26,7 +26,7 @@ int themes_look(struct themes *themes, struct pool *pool, const char *tenant, st
                 struct err *err)
 {
     struct layers layers;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
 
     buf_init(&out, 1u << 16);
     if (store_layers(themes, pool, tenant, &layers, err) != 0)
@@ -117,7 +117,7 @@ int themes_runtime_json(struct themes *themes, struct pool *pool, const char *te
 {
     struct layers layers;
     struct json_writer w;
-    auto_buf struct buf out;
+    auto_buf struct buf out = {0};
 
     buf_init(&out, 2u << 20);
     json_writer_init(&w, &out);

@@ -69,7 +69,7 @@ static void read_end(const struct json *doc, struct instance_end *how)
 static void end_from_file(struct ward *w)
 {
     auto_pool struct pool *pool = pool_new();
-    auto_buf struct buf content;
+    auto_buf struct buf content = {0};
     struct instance_end how = {.kind = END_LOST};
     struct json *doc = NULL;
     struct err err;

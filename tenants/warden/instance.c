@@ -147,7 +147,7 @@ static void on_farewell(void *arg)
  * long. */
 static void say_end(struct supervisor *s, const struct end *end)
 {
-    auto_buf struct buf saved;
+    auto_buf struct buf saved = {0};
     struct json_writer w;
 
     buf_init(&saved, SAY_BYTES);

@@ -1,5 +1,6 @@
 // A real server for a test: its own data folder, its own port, always ended and erased.
 import { execFile, spawn } from 'node:child_process'
+import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,6 +36,19 @@ export async function until(what, fn, ms = 30000) {
     if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms${last ? `: ${last.message}` : ''}`)
     await sleep(100)
   }
+}
+
+// A request with any Host, cookies and headers, as a browser on that host would send it.
+export function raw(r, host, path, { method = 'GET', headers = {}, body } = {}) {
+  return new Promise((done, fail) => {
+    const req = request({ host: '127.0.0.1', port: r.port, path, method, headers: { host: `${host}:${r.port}`, ...headers } }, (answer) => {
+      let text = ''
+      answer.on('data', (chunk) => { text += chunk })
+      answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, text }))
+    })
+    req.on('error', fail)
+    req.end(body)
+  })
 }
 
 export class Redhouse {

@@ -1,3 +1,3 @@
-foreach(name semver pkgname nodetypes jsonscan manifest document uplink_body)
+foreach(name semver pkgname nodetypes jsonscan manifest document uplink_body publish change)
   unit(registry/${name} registry)
 endforeach()

@@ -1,0 +1,113 @@
+// Package managers of several ages, fetched once from npm into build/clients and run by Node.js 24.
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { root } from './redhouse.mjs'
+
+const exec = promisify(execFile)
+const own = join(root, 'build', 'node', 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
+export const node = existsSync(own) ? own : process.execPath
+
+// name -> package, script inside it
+const kinds = {
+  npm10: ['npm@10', 'npm/bin/npm-cli.js'],
+  npm11: ['npm@11', 'npm/bin/npm-cli.js'],
+  npm12: ['npm@12', 'npm/bin/npm-cli.js'],
+  pnpm10: ['pnpm@10', 'pnpm/bin/pnpm.cjs'],
+  yarn1: ['yarn@1', 'yarn/bin/yarn.js'],
+  berry: ['@yarnpkg/cli-dist@4', '@yarnpkg/cli-dist/bin/yarn.js'],
+}
+
+export async function client(name) {
+  const [pkg, script] = kinds[name]
+  const dir = join(root, 'build', 'clients', name)
+  const path = join(dir, 'node_modules', script)
+  if (!existsSync(path)) {
+    mkdirSync(dir, { recursive: true })
+    writeFileSync(join(dir, 'package.json'), '{"private":true}\n')
+    await exec('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save', pkg], { cwd: dir, timeout: 180000 })
+  }
+  return path
+}
+
+// A person's machine: a home with npm's configuration and folders to work in.
+export class Machine {
+  constructor(server, kind, path, token) {
+    this.server = server
+    this.kind = kind
+    this.path = path
+    this.home = mkdtempSync(join(server.data, `${kind}-`))
+    this.registry = `${server.url}/npm/`
+    this.token(token)
+    // Nothing of the caller's npm may shine through: it sets npm_config_* for its scripts.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !/^npm_/i.test(k)))
+    this.env = { ...env, HOME: this.home, npm_config_userconfig: join(this.home, '.npmrc'), npm_config_cache: join(this.home, 'cache'),
+      YARN_IGNORE_PATH: '1', YARN_ENABLE_TELEMETRY: '0', YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', NO_UPDATE_NOTIFIER: '1', CI: 'true' }
+  }
+
+  token(token) {
+    const address = this.registry.replace('http:', '')
+    writeFileSync(join(this.home, '.npmrc'), `registry=${this.registry}\n${token ? `${address}:_authToken=${token}\n${this.kind === 'yarn1' ? 'always-auth=true\n' : ''}` : ''}` +
+      'update-notifier=false\nfund=false\nloglevel=notice\nfetch-retries=0\n')
+    writeFileSync(join(this.home, '.yarnrc'), `registry "${this.registry}"\n`)
+    writeFileSync(join(this.home, '.yarnrc.yml'), `npmRegistryServer: "${this.registry}"\nunsafeHttpWhitelist: ["${this.server.domain}"]\n` +
+      `enableGlobalCache: false\nnodeLinker: node-modules\nnpmAlwaysAuth: true\n${token ? `npmAuthToken: "${token}"\n` : ''}`)
+  }
+
+  // A folder with these files.
+  folder(name, files) {
+    const dir = join(this.home, name)
+    mkdirSync(dir, { recursive: true })
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(dir, file), typeof text === 'string' ? text : JSON.stringify(text, null, 2))
+    return dir
+  }
+
+  package(name, version, more = {}) {
+    return this.folder(`src-${name.replace(/\W/g, '-')}-${version}`, {
+      'package.json': { name, version, description: `${name} for tests`, license: 'MIT', keywords: ['node-red', 'testing'], main: 'index.js', ...more },
+      'index.js': `module.exports = ${JSON.stringify(version)}\n`,
+      'README.md': `# ${name}\n`,
+    })
+  }
+
+  project(name = 'project') {
+    return this.folder(name, { 'package.json': { name, version: '1.0.0', private: true } })
+  }
+
+  async run(cwd, ...args) {
+    const { stdout, stderr } = await this.exec(cwd, args)
+    return stdout + stderr
+  }
+
+  async json(cwd, ...args) {
+    return JSON.parse((await this.exec(cwd, [...args, '--json'])).stdout)
+  }
+
+  async exec(cwd, args) {
+    try {
+      return await exec(node, [this.path, ...args], { cwd, env: this.env, timeout: 120000, maxBuffer: 64 << 20 })
+    } catch (error) {
+      throw new Error(`${this.kind} ${args.join(' ')}: ${error.code ?? error.signal}\n${error.stdout}\n${error.stderr}`)
+    }
+  }
+
+  // Expects failure; what was said.
+  async fails(cwd, ...args) {
+    try {
+      await this.run(cwd, ...args)
+    } catch (error) {
+      return error.message
+    }
+    throw new Error(`${this.kind} ${args.join(' ')} should have failed`)
+  }
+
+  // Started, not awaited: its output grows in .text.
+  start(cwd, ...args) {
+    const child = spawn(node, [this.path, ...args], { cwd, env: this.env, stdio: ['pipe', 'pipe', 'pipe'] })
+    child.text = ''
+    for (const s of [child.stdout, child.stderr]) s.on('data', (chunk) => (child.text += chunk))
+    child.ended = new Promise((done) => child.once('close', (code) => done(code)))
+    return child
+  }
+}

@@ -1,0 +1,115 @@
+// What was acknowledged is on disk: the server is killed again and again while publishes and deploys run; nothing that was
+// answered with success is missing afterwards, and no instance was restarted. ROUNDS is small in CI; `ROUNDS=100` is the long run.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { raw, Redhouse, sleep, until } from './redhouse.mjs'
+
+const rounds = Number(process.env.ROUNDS ?? 12)
+
+// One file of a tar archive.
+function tarFile(name, content) {
+  const header = Buffer.alloc(512)
+  header.write(name, 0)
+  header.write('0000644\0', 100)
+  header.write('0000000\0', 108)
+  header.write('0000000\0', 116)
+  header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124)
+  header.write('00000000000\0', 136)
+  header.write('        ', 148)
+  header.write('0', 156)
+  header.write('ustar\0' + '00', 257)
+  let sum = 0
+  for (const byte of header) sum += byte
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
+}
+
+function publishDocument(name, version) {
+  const manifest = { name, version, description: 'a package', main: 'index.js' }
+  const tarball = gzipSync(Buffer.concat([tarFile('package/package.json', Buffer.from(JSON.stringify(manifest))), Buffer.alloc(1024)]))
+  const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
+  const shasum = createHash('sha1').update(tarball).digest('hex')
+  const file = `${name}-${version}.tgz`
+  return {
+    integrity,
+    body: { _id: name, name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist: { integrity, shasum, tarball: `http://x/${file}` } } },
+      _attachments: { [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } } },
+  }
+}
+
+describe(`${rounds} rounds of kill -9`, () => {
+  let r, token
+  const published = new Map()
+  let deployed = null
+
+  before(async () => {
+    r = await Redhouse.start()
+    await r.run('tenant', 'create', 'demo')
+    await r.run('instance', 'create', 'demo/demo')
+    token = await r.token('admin', 't')
+  })
+  after(async () => r?.stop())
+
+  const auth = () => ({ authorization: `Bearer ${token}` })
+  async function publisher(lane, stop) {
+    for (let n = 0; !stop.now; n++) {
+      const version = `1.${lane}.${Date.now() % 1e9}${n}`.replace(/\.0+(\d)/g, '.$1')
+      const document = publishDocument('@demo/steady', version)
+      try {
+        const answer = await r.api('PUT', '/npm/@demo%2fsteady', document.body, auth())
+        if (answer.status < 300) published.set(version, document.integrity)
+      } catch {}
+      await sleep(5)
+    }
+  }
+  // Deploys go the way a user's do: through the editor's own API with a bearer of ours.
+  async function deployer(stop) {
+    for (let n = 0; !stop.now; n++) {
+      const flows = [{ id: 'aa', type: 'tab', label: `round ${Date.now()} ${n}` }]
+      try {
+        const answer = await raw(r, 'demo.localhost', '/flows', { method: 'POST', headers: { 'content-type': 'application/json', ...auth() }, body: JSON.stringify(flows) })
+        if (answer.status < 300) deployed = flows[0].label
+      } catch {}
+      await sleep(20)
+    }
+  }
+
+  test('nothing acknowledged is missing and no instance restarted', async () => {
+    for (let round = 0; round < rounds; round++) {
+      const stop = { now: false }
+      const work = [publisher(1, stop), publisher(2, stop), deployer(stop)]
+      await sleep(150 + Math.random() * 400)
+      await r.kill()
+      stop.now = true
+      await Promise.all(work)
+      await r.serve()
+    }
+    assert.ok(published.size >= rounds, `only ${published.size} publishes were acknowledged`)
+    const document = (await r.api('GET', '/npm/@demo%2fsteady', undefined, auth())).body
+    for (const [version, integrity] of published) {
+      assert.equal(document.versions[version]?.dist.integrity, integrity, version)
+      const tarball = await fetch(`${r.url}/npm/@demo/steady/-/steady-${version}.tgz`, { headers: auth() })
+      const bytes = Buffer.from(await tarball.arrayBuffer())
+      assert.equal(`sha512-${createHash('sha512').update(bytes).digest('base64')}`, integrity, version)
+    }
+    const instance = await until('the instance is adopted', async () => {
+      const now = await r.instanceState('demo')
+      return now.state === 'running' && now
+    })
+    assert.equal(instance.restarts, 0)
+    assert.equal(instance.generation, 1)
+  })
+
+  test('the last acknowledged deploy is what a new start reads', async () => {
+    assert.notEqual(deployed, null, 'no deploy was acknowledged')
+    await r.run('instance', 'restart', 'demo')
+    const flows = await until('the editor answers', async () => {
+      const answer = await raw(r, 'demo.localhost', '/flows', { headers: auth() })
+      return answer.status === 200 && JSON.parse(answer.text)
+    })
+    const at = Number(flows[0].label.split(' ')[1])
+    assert.ok(at >= Number(deployed.split(' ')[1]), `${flows[0].label} is older than ${deployed}`)
+  })
+})

@@ -1,0 +1,192 @@
+// Two tenants: every route, package, cookie and file of one is refused to the other's users, tokens and flows; what a flow
+// serves cannot drive an editor.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { npm, raw, Redhouse, root, sleep, until } from './redhouse.mjs'
+
+const hello = join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello')
+
+// The cookie of an instance's host, by way of a ticket. Follows redirects by hand.
+async function instanceCookie(r, portalCookie, host) {
+  const jar = { [r.domain]: [portalCookie], [host]: [] }
+  let at = `http://${host}:${r.port}/.redhouse/login?to=/`
+  for (let i = 0; i < 6; i++) {
+    const url = new URL(at)
+    const answer = await raw(r, url.hostname, url.pathname + url.search, { headers: { cookie: jar[url.hostname].join('; ') } })
+    for (const set of answer.headers['set-cookie'] ?? []) jar[url.hostname].push(set.split(';')[0])
+    if (![302, 303].includes(answer.status)) break
+    at = new URL(answer.headers.location, at).href
+  }
+  return jar[host].join('; ')
+}
+
+describe('two tenants', () => {
+  let r, ada, eve, cookies
+
+  const edit = (host, path, options = {}) => raw(r, host, path, { ...options, headers: { cookie: cookies[host], origin: `http://${host}:${r.port}`, ...options.headers } })
+  // Deploys a flow with one http-in whose function runs code, and asks it.
+  async function flow(host, code, libs = []) {
+    const nodes = [
+      { id: 'aa', type: 'tab', label: 'x' },
+      { id: 'b1', type: 'http in', z: 'aa', url: '/try', method: 'get', wires: [['b2']] },
+      { id: 'b2', type: 'function', z: 'aa', func: code, outputs: 1, libs: libs.map((m) => ({ var: m, module: m })), wires: [['b3']] },
+      { id: 'b3', type: 'http response', z: 'aa', wires: [] },
+    ]
+    const answer = await edit(host, '/flows', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(nodes) })
+    assert.ok([200, 204].includes(answer.status), `deploy: ${answer.status} ${answer.text}`)
+    const app = host.replace('.', '--app.')
+    return until('the flow answers', async () => {
+      const said = await raw(r, app, '/try')
+      return said.status === 200 && JSON.parse(said.text)
+    })
+  }
+
+  before(async () => {
+    r = await Redhouse.start()
+    for (const [tenant, user] of [['demo', 'ada'], ['other', 'eve']]) {
+      await r.run('tenant', 'create', tenant)
+      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
+      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', 'owner')
+    }
+    await r.run('instance', 'create', 'demo/one')
+    await r.run('instance', 'create', 'other/two')
+    ada = { cookie: await r.login('ada', 'ada has a password'), token: await r.token('ada', 't') }
+    eve = { cookie: await r.login('eve', 'eve has a password'), token: await r.token('eve', 't') }
+    await npm(r.npmEnv(ada.token), hello, 'publish')
+    cookies = {
+      'one.localhost': await instanceCookie(r, ada.cookie, 'one.localhost'),
+      'two.localhost': await instanceCookie(r, eve.cookie, 'two.localhost'),
+    }
+  })
+  after(async () => r?.stop())
+
+  test('what belongs to one tenant is not there for the other', async () => {
+    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme',
+      '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
+      '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz']
+    for (const path of hidden) {
+      for (const headers of [{ cookie: eve.cookie }, { authorization: `Bearer ${eve.token}` }]) {
+        const answer = await r.api('GET', path, undefined, headers)
+        assert.equal(answer.status, 404, `${path} answered ${answer.status}`)
+      }
+      assert.ok([401, 404].includes((await r.api('GET', path)).status), path)
+      assert.equal((await r.api('GET', path, undefined, { authorization: `Bearer ${ada.token}` })).status, 200, path)
+    }
+    const lists = await Promise.all(['/api/v1/instances', '/api/v1/packages', '/api/v1/tenants'].map((p) => r.api('GET', p, undefined, { cookie: eve.cookie })))
+    for (const list of lists) assert.ok(!JSON.stringify(list.body).includes('demo'), JSON.stringify(list.body))
+  })
+
+  test('one tenant cannot change what belongs to the other', async () => {
+    const tries = [['POST', '/api/v1/tenants/demo/instances', { slug: 'mine' }], ['POST', '/api/v1/instances/one/stop', {}],
+      ['DELETE', '/api/v1/instances/one?confirm=one'], ['PUT', '/api/v1/tenants/demo/theme', {}], ['PUT', '/api/v1/tenants/demo/members/eve', { role: 'owner' }],
+      ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
+      ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }]]
+    for (const [method, path, body] of tries) {
+      const answer = await r.api(method, path, body, { cookie: eve.cookie })
+      assert.ok([403, 404].includes(answer.status), `${method} ${path} answered ${answer.status}`)
+    }
+    await assert.rejects(npm(r.npmEnv(eve.token), hello, 'publish'))
+    assert.equal((await r.instanceState('one')).state, 'running')
+  })
+
+  test('the editor of one tenant does not know the users of the other', async () => {
+    assert.equal((await edit('one.localhost', '/settings')).status, 200)
+    const cookie = await instanceCookie(r, eve.cookie, 'one.localhost')
+    for (const headers of [{}, { cookie }, { cookie: cookies['two.localhost'] }, { authorization: `Bearer ${eve.token}` }, { 'x-redhouse-identity': 'x.y' }, { 'x-redhouse-face': 'editor' }])
+      assert.equal((await raw(r, 'one.localhost', '/flows', { headers })).status, 401, JSON.stringify(headers))
+    assert.equal((await raw(r, 'one.localhost', '/.redhouse/catalogue.json', { headers: { cookie } })).status === 200, false)
+  })
+
+  test('a request from a foreign page reaches the editor as nobody', async () => {
+    const cookie = cookies['one.localhost']
+    for (const origin of [`http://one--app.localhost:${r.port}`, `http://two.localhost:${r.port}`, 'http://evil.example', 'null', r.url]) {
+      const post = await raw(r, 'one.localhost', '/flows', { method: 'POST', headers: { cookie, origin, 'content-type': 'application/json' }, body: '[]' })
+      assert.equal(post.status, 401, `POST from ${origin}`)
+      const get = await raw(r, 'one.localhost', '/flows', { headers: { cookie, origin } })
+      assert.equal(get.status, 401, `GET from ${origin}`)
+    }
+    assert.equal((await raw(r, 'one.localhost', '/flows', { headers: { cookie, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' } })).status, 401)
+    const foreign = await r.api('POST', '/api/v1/instances/one/stop', {}, { cookie: ada.cookie, origin: `http://one--app.localhost:${r.port}` })
+    assert.equal(foreign.status, 403)
+    assert.equal(foreign.body.code, 'foreign_origin')
+  })
+
+  test('the editor is not served on the app host, nor flows on the editor host', async () => {
+    assert.equal((await raw(r, 'one--app.localhost', '/red/red.min.js')).status, 404)
+    assert.equal((await raw(r, 'one--app.localhost', '/flows', { headers: { cookie: cookies['one.localhost'] } })).status, 404)
+  })
+
+  test('a flow sees its own sandbox and nothing else', async () => {
+    const seen = await flow('two.localhost', `
+      const fs = global.get('process') ? null : null;
+      const child = child_process, out = {};
+      const sh = (cmd) => { try { return child.execSync(cmd, { timeout: 5000 }).toString().trim() } catch (e) { return 'FAILED ' + String(e.stderr || e.message).trim() } };
+      out.id = sh('id -u');
+      out.ps = sh('ls /proc | grep -c "^[0-9]"');
+      out.data = sh('ls /data/.. | tr "\\\\n" " "');
+      out.hostdata = sh('ls ${r.data}');
+      out.shadow = sh('cat /etc/shadow');
+      out.root = sh('ls /root');
+      out.write = sh('touch /usr/mine');
+      out.mount = sh('mount -t tmpfs none /mnt');
+      out.unshare = sh('unshare -U true');
+      out.hosts = sh('cat /etc/hosts');
+      out.env = sh('env | grep -ic password');
+      msg.payload = out; return msg;`, ['child_process'])
+    assert.notEqual(seen.id, '0')
+    assert.ok(Number(seen.ps) < 12, seen.ps)
+    assert.match(seen.hostdata, /FAILED/)
+    assert.match(seen.shadow, /FAILED/)
+    assert.match(seen.root, /FAILED/)
+    assert.match(seen.write, /FAILED/)
+    assert.match(seen.mount, /FAILED/)
+    assert.match(seen.unshare, /FAILED/)
+  })
+
+  test('a flow reaches its own storage and the registry, and no other service', async () => {
+    const port = r.port
+    const seen = await flow('two.localhost', `
+      const out = {};
+      const ask = (name, options, done) => {
+        const req = http.get({ timeout: 3000, ...options }, (a) => { let t = ''; a.on('data', (c) => t += c); a.on('end', () => { out[name] = a.statusCode; done() }) });
+        req.on('error', (e) => { out[name] = e.code; done() });
+        req.on('timeout', () => req.destroy(new Error('timeout')));
+      };
+      const list = [
+        ['flowsWithoutToken', { host: '127.0.0.1', port: ${port}, path: '/api/v1/runtime/flows' }],
+        ['tenants', { host: '127.0.0.1', port: ${port}, path: '/api/v1/tenants', headers: { authorization: 'Bearer ${eve.token}' } }],
+        ['portal', { host: '127.0.0.1', port: ${port}, path: '/' }],
+        ['otherHost', { host: '127.0.0.1', port: ${port}, path: '/flows', headers: { host: 'one.localhost:${port}' } }],
+        ['otherPackage', { host: '127.0.0.1', port: ${port}, path: '/npm/@demo%2fnode-red-hello', headers: { authorization: 'Bearer ' + Object.entries(env.get('npm_config_x') || {}) } }],
+        ['ssh', { host: '127.0.0.1', port: 22 }],
+        ['outside', { host: '192.0.2.1', port: 80 }],
+      ];
+      let left = list.length;
+      for (const [name, options] of list) ask(name, options, () => { if (--left === 0) { msg.payload = out; node.send(msg) } });`, ['http'])
+    assert.equal(seen.flowsWithoutToken, 401)
+    assert.ok([403, 404].includes(seen.tenants) || seen.tenants === 401, `tenants: ${seen.tenants}`)
+    assert.equal(seen.portal, 404)
+    assert.ok([401, 404, 400].includes(seen.otherHost), `other host: ${seen.otherHost}`)
+    assert.ok([401, 404].includes(seen.otherPackage), `other package: ${seen.otherPackage}`)
+    assert.match(String(seen.ssh), /ECONNREFUSED|ENETUNREACH/)
+    assert.match(String(seen.outside), /ENETUNREACH|ECONNREFUSED|timeout/)
+  })
+
+  test('a member who is removed loses what was open at once', async () => {
+    const cookie = await r.login('eve', 'eve has a password')
+    const events = await fetch(`${r.url}/api/v1/events`, { headers: { cookie } })
+    assert.equal(events.status, 200)
+    const admin = await r.login('admin', r.password)
+    assert.equal((await r.api('DELETE', '/api/v1/users/eve', undefined, { cookie: admin })).status, 204)
+    const reader = events.body.getReader()
+    const end = Date.now() + 5000
+    let over = false
+    while (!over && Date.now() < end) over = (await Promise.race([reader.read().catch(() => ({ done: true })), sleep(5000).then(() => ({ done: false }))])).done
+    assert.ok(over, 'the stream of events went on')
+    assert.equal((await r.api('GET', '/api/v1/session', undefined, { cookie })).status, 401)
+    assert.equal((await r.api('GET', '/api/v1/tenants', undefined, { authorization: `Bearer ${eve.token}` })).status, 401)
+    assert.equal((await raw(r, 'two.localhost', '/flows', { headers: { cookie: cookies['two.localhost'] } })).status, 401)
+  })
+})
