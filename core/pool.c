@@ -95,7 +95,8 @@ static char *chunk_new(struct pool *pool, size_t n)
 
 void *pool_alloc(struct pool *pool, size_t n)
 {
-    size_t rounded = sum(n, ALIGN - 1) & ~(ALIGN - 1);
+    /* nothing still has an address of its own, and is not NULL */
+    size_t rounded = sum(n > 0 ? n : 1, ALIGN - 1) & ~(ALIGN - 1);
 
     pool->size = sum(pool->size, n);
 #ifdef EVERY_ALLOCATION_APART
