@@ -39,7 +39,7 @@ void people_put_scopes(struct json_writer *w, uint32_t scopes)
 /* Rows of the query as {"items": […], "next": null}. */
 #define answer_rows(c, db, err, sql, ...)                                                          \
     do {                                                                                           \
-        auto_buf struct buf rows_out = {0};                                                              \
+        auto_buf struct buf rows_out = {0};                                                        \
         struct json_writer rows_w;                                                                 \
         auto_read struct db_read rows_r = db_read((db), (err));                                    \
         buf_init(&rows_out, 8u << 20);                                                             \

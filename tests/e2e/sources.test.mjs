@@ -1,0 +1,136 @@
+// A node in a git repository becomes an installable version when a tag is pushed: real git behind real smart HTTP.
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { Redhouse, root, until } from './redhouse.mjs'
+
+// git http-backend as a CGI program; a path below /locked/ asks for a password.
+function gitServer(dir) {
+  const server = createServer((req, res) => {
+    const [path, query = ''] = req.url.split('?')
+    if (path.startsWith('/silent/')) return
+    if (path.startsWith('/locked/') && !(req.headers.authorization ?? '').endsWith(Buffer.from('git:open sesame').toString('base64')))
+      return res.writeHead(401, { 'www-authenticate': 'Basic' }).end()
+    const cgi = spawn('git', ['http-backend'], {
+      env: { ...process.env, GIT_PROJECT_ROOT: dir, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: path.replace('/locked', ''), QUERY_STRING: query,
+        REQUEST_METHOD: req.method, CONTENT_TYPE: req.headers['content-type'] ?? '', CONTENT_LENGTH: req.headers['content-length'] ?? '' },
+    })
+    req.pipe(cgi.stdin)
+    const parts = []
+    cgi.stdout.on('data', (chunk) => parts.push(chunk))
+    cgi.on('close', () => {
+      const all = Buffer.concat(parts)
+      const end = all.indexOf('\r\n\r\n')
+      const headers = Object.fromEntries(all.subarray(0, end).toString().split('\r\n').map((l) => l.split(/: ?(.*)/).slice(0, 2)))
+      const status = parseInt(headers.Status ?? '200', 10)
+      delete headers.Status
+      res.writeHead(status, headers).end(all.subarray(end + 4))
+    })
+  })
+  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)))
+}
+
+describe('sources', () => {
+  let r, dir, work, server, base, cookie, secret, source
+
+  const git = (...args) => execFileSync('git', ['-c', 'user.name=Dev', '-c', 'user.email=dev@example.org', ...args], { cwd: work, stdio: 'pipe' })
+  function release(version) {
+    const path = join(work, 'package.json')
+    const manifest = JSON.parse(readFileSync(path))
+    writeFileSync(path, JSON.stringify({ ...manifest, name: '@demo/node-red-git', version, scripts: { prepack: 'touch /job/out/ran', prepare: 'exit 1' } }))
+    git('add', '-A')
+    git('commit', '-qm', `version ${version}`)
+    git('tag', '-a', `v${version}`, '-m', version)
+    git('push', '-q', 'origin', 'HEAD:main', `v${version}`)
+  }
+  const builds = async (id) => (await r.api('GET', `/api/v1/sources/${id}/builds`, undefined, { cookie })).body.items
+  const built = (id, ref) => until(`${ref} is built`, async () => {
+    const build = (await builds(id)).find((b) => b.ref === ref)
+    return build && ['done', 'failed'].includes(build.state) && build
+  }, 60000)
+
+  before(async () => {
+    dir = mkdtempSync('/tmp/rh-git-')
+    work = join(dir, 'work')
+    mkdirSync(work)
+    cpSync(join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello'), work, { recursive: true })
+    execFileSync('git', ['init', '-q', '--bare', join(dir, 'nodes.git')])
+    git('init', '-q')
+    git('remote', 'add', 'origin', join(dir, 'nodes.git'))
+    release('1.2.0')
+    server = await gitServer(dir)
+    base = `http://127.0.0.1:${server.address().port}`
+    r = await Redhouse.start({ args: ['--git-private', 'true'] })
+    await r.run('tenant', 'create', 'demo')
+    cookie = await r.login('admin', r.password)
+  })
+  after(async () => {
+    await r?.stop()
+    server?.closeAllConnections()
+    server?.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  test('a registered repository yields a version for its tag, with its commit and without running its scripts', async () => {
+    const answer = await r.api('POST', '/api/v1/tenants/demo/sources', { url: `${base}/nodes.git`, tags: 'v*' }, { cookie })
+    assert.equal(answer.status, 201, JSON.stringify(answer.body))
+    secret = answer.headers.get('x-redhouse-webhook-secret')
+    source = answer.body
+    const build = await built(source.id, 'v1.2.0')
+    const log = (await r.api('GET', `/api/v1/builds/${build.id}/log`, undefined, { cookie })).body
+    assert.equal(build.state, 'done', `${build.cause}\n${log}`)
+    assert.equal(build.version, '1.2.0')
+    assert.equal(build.commit, git('rev-parse', 'v1.2.0^{commit}').toString().trim())
+    assert.match(log, /npm pack/)
+    const document = await r.api('GET', '/npm/@demo%2fnode-red-git', undefined, { authorization: `Bearer ${await r.token('admin', 't')}` })
+    assert.equal(document.body['dist-tags'].latest, '1.2.0')
+  })
+
+  test('a signed webhook builds the next tag; a wrong signature builds nothing', async () => {
+    release('1.3.0')
+    const body = JSON.stringify({ ref: 'refs/tags/v1.3.0' })
+    const hook = (headers) => fetch(`${r.url}/hooks/${source.id}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+    assert.equal((await hook({})).status, 401)
+    assert.equal((await hook({ 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` })).status, 401)
+    assert.equal((await hook({ 'x-gitlab-token': 'guess' })).status, 401)
+    assert.equal((await builds(source.id)).length, 1)
+    assert.equal((await hook({ 'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` })).status, 202)
+    assert.equal((await built(source.id, 'v1.3.0')).state, 'done')
+  })
+
+  test('a repository that needs credentials says so, and opens with a token', async () => {
+    const locked = await r.api('POST', '/api/v1/tenants/demo/sources', { url: `${base}/locked/nodes.git` }, { cookie })
+    const cause = await until('the look is noted', async () => (await r.api('GET', `/api/v1/sources/${locked.body.id}`, undefined, { cookie })).body.cause)
+    assert.match(cause, /needs credentials/)
+    await r.api('DELETE', `/api/v1/sources/${locked.body.id}`, undefined, { cookie })
+    const open = await r.api('POST', '/api/v1/tenants/demo/sources', { url: `${base}/locked/nodes.git`, token: 'open sesame' }, { cookie })
+    assert.ok(!JSON.stringify(open.body).includes('sesame'))
+    // The same versions with the same bytes: the funnel takes them as what they are.
+    assert.equal((await built(open.body.id, 'v1.2.0')).state, 'done')
+  })
+
+  test('bad addresses are refused with a sentence', async () => {
+    for (const url of ['ftp://example.org/x.git', 'file:///etc', 'https://user:pw@example.org/x.git', 'https://', 'not an address', `https://example.org/${'x'.repeat(2000)}`]) {
+      const answer = await r.api('POST', '/api/v1/tenants/demo/sources', { url }, { cookie })
+      assert.equal(answer.status, 422, url)
+      assert.equal(answer.body.code, 'bad_url')
+    }
+  })
+
+  test('a private address is refused when no admin allowed it', async () => {
+    const other = await Redhouse.start()
+    try {
+      await other.run('tenant', 'create', 'demo')
+      const admin = await other.login('admin', other.password)
+      const made = await other.api('POST', '/api/v1/tenants/demo/sources', { url: `${base}/nodes.git` }, { cookie: admin })
+      const cause = await until('the look is noted', async () => (await other.api('GET', `/api/v1/sources/${made.body.id}`, undefined, { cookie: admin })).body.cause)
+      assert.match(cause, /private address/)
+    } finally {
+      await other.stop()
+    }
+  })
+})
