@@ -53,6 +53,22 @@ static int conn_open(struct db_conn *conn, struct db *db, const struct db_config
     return 0;
 }
 
+/* The writer's turn is ours. Readers in the way only put it off; a failed sync ends the process
+ * (db_fail). */
+static void checkpoint(struct db *db, int mode)
+{
+    struct err err;
+
+    sqlite3_busy_timeout(db->writer.sqlite, 0);
+    int rc = sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, mode, NULL, NULL);
+    sqlite3_busy_timeout(db->writer.sqlite, 5000);
+    db->wal_pages = 0;
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
+        return;
+    db_fail(&db->writer, rc, &err);
+    log_error("db", "a checkpoint failed", "path=%s error=\"%s\"", db->path, err.text);
+}
+
 void db_conn_close(struct db_conn *conn)
 {
     for (int i = 0; i < DB_BUCKETS; i++) {
@@ -107,8 +123,7 @@ void db_close(struct db *db)
     for (unsigned i = 0; i < db->n_readers; i++)
         db_conn_close(&db->readers[i]);
     if (db->writer.sqlite != NULL)
-        (void)sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                        NULL);
+        checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
     db_conn_close(&db->writer);
     free(db->readers);
     pthread_mutex_destroy(&db->lock);
@@ -267,9 +282,7 @@ static void commit_group(struct db *db, struct db_group *g)
     db->group = NULL;
     db->last_write_ms = clock_mono_ms();
     if (db->wal_pages > CHECKPOINT_PAGES) {
-        (void)sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                        NULL);
-        db->wal_pages = 0;
+        checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
     }
     pthread_mutex_lock(&db->lock);
     g->done = true;
@@ -291,7 +304,9 @@ static int leave(struct db_tx *tx, struct err *err)
     tx->open = false;
     pthread_mutex_lock(&db->lock);
     g->refs++;
-    hand_over = ++g->members < GROUP_MOST && db->first != NULL;
+    g->members++;
+    /* A lost transaction ends here: the next member must not commit on its ruins. */
+    hand_over = !g->failed && g->members < GROUP_MOST && db->first != NULL;
     if (hand_over)
         pass_turn(db);
     pthread_mutex_unlock(&db->lock);
@@ -367,9 +382,7 @@ void db_quiet(struct db *db)
     pthread_mutex_unlock(&db->lock);
     if (!quiet)
         return;
-    (void)sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                    NULL);
-    db->wal_pages = 0;
+    checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
     give_up_turn(db);
 }
 

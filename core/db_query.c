@@ -44,6 +44,13 @@ int db_fail(struct db_conn *conn, int rc, struct err *err)
 
 static struct statement *statement_of(struct db_conn *conn, const char *sql, struct err *err)
 {
+    /* Outside its transaction a statement would commit by itself: the group is lost. */
+    if (conn == &conn->db->writer && conn->db->group != NULL &&
+        sqlite3_get_autocommit(conn->sqlite) != 0) {
+        err_set(err, ERR_INTERNAL, "write_failed",
+                "The change could not be written; nothing of it was kept.");
+        return NULL;
+    }
     struct statement **bucket = &conn->cache[((uintptr_t)sql >> 3) % DB_BUCKETS];
     struct statement *s;
     bool temporary = false;

@@ -88,15 +88,24 @@ export class Redhouse {
       '--stacks', stacks, '--ready-fd', '3', ...(this.options.args ?? [])],
     { cwd: root, env: this.env(), stdio: ['ignore', log, log, 'pipe'], detached: true })
     this.ended = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })))
-    this.ready = await new Promise((done, fail) => {
+    this.ready = await this.line()
+  }
+
+  // The ready line; the server's log when it does not come.
+  async line() {
+    let timer
+    const late = new Promise((done) => { timer = setTimeout(() => done('not in time'), 60000) })
+    const line = new Promise((done) => {
       let text = ''
       this.process.stdio[3].on('data', (chunk) => {
         text += chunk
-        if (text.includes('\n')) done(JSON.parse(text))
+        if (text.includes('\n')) done({ ready: JSON.parse(text) })
       })
-      this.ended.then((how) => fail(new Error(`the server ended before it was ready: ${JSON.stringify(how)}\n${this.log()}`)))
-      setTimeout(() => fail(new Error(`the server was not ready in time\n${this.log()}`)), 60000).unref()
     })
+    const said = await Promise.race([line, late, this.ended.then((how) => JSON.stringify(how))])
+    clearTimeout(timer)
+    if (!said.ready) throw new Error(`the server did not come up: ${said}\n${this.log()}`)
+    return said.ready
   }
 
   log() {
