@@ -51,7 +51,7 @@ export class Machine {
     writeFileSync(join(this.home, '.npmrc'), `registry=${this.registry}\n${token ? `${address}:_authToken=${token}\n${this.kind === 'yarn1' ? 'always-auth=true\n' : ''}` : ''}` +
       'update-notifier=false\nfund=false\nloglevel=notice\nfetch-retries=0\n')
     writeFileSync(join(this.home, '.yarnrc'), `registry "${this.registry}"\n`)
-    writeFileSync(join(this.home, '.yarnrc.yml'), `npmRegistryServer: "${this.registry}"\nunsafeHttpWhitelist: ["${this.server.domain}"]\n` +
+    writeFileSync(join(this.home, '.yarnrc.yml'), `npmMinimalAgeGate: 0\nnpmRegistryServer: "${this.registry}"\nunsafeHttpWhitelist: ["${this.server.domain}"]\n` +
       `enableGlobalCache: false\nnodeLinker: node-modules\nnpmAlwaysAuth: true\n${token ? `npmAuthToken: "${token}"\n` : ''}`)
   }
 
