@@ -129,8 +129,11 @@ for (const major of [5, 4]) {
       settings: { settings: { inboundWebSocketTimeout: 300 } },
     }, async ({ rt }) => {
       assert.equal((await rt.deploy(fixture('websocket'))).status, 200);
-      const echo = socket(rt, major, '/ws/echo', { face: 'app' });
-      assert.equal(await echo.opened, true);
+      // A deploy is answered before its flows have started.
+      const echo = await until('the flow listens', async () => {
+        const one = socket(rt, major, '/ws/echo', { face: 'app' });
+        return (await one.opened) && one;
+      });
       echo.ws.send('ping');
       await until('the echo', () => echo.messages.includes('ping'));
       echo.ws.close();
