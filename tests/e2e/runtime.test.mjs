@@ -55,8 +55,9 @@ function userDirWith(...nodes) {
 
 async function until(what, check, ms = 40000) {
   for (const end = Date.now() + ms; Date.now() < end; await sleep(50)) {
-    if (await check())
-      return;
+    const got = await check();
+    if (got)
+      return got;
   }
   assert.fail(`did not happen: ${what}`);
 }
