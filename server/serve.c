@@ -162,6 +162,7 @@ static int serve(const struct config *config, struct pool *pool, int *status, st
         return -1;
     raise_files();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_DFL); /* a shell ignores it for what it starts in the background */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
