@@ -188,7 +188,7 @@ int account_tenant_create(struct account *account, struct text slug, struct text
     if (name_check_slug(slug, "The tenant's slug", "bad_slug", err) != 0 ||
         check_title(name, err) != 0)
         return -1;
-    if (reserved_slug(slug))
+    if (reserved_slug(slug) || reserved_scope(slug))
         return err_set(err, ERR_CONFLICT, "slug_reserved",
                        "The slug \"%.*s\" is reserved; choose another.", TEXT_ARG(slug));
     random_id(id);

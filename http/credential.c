@@ -256,6 +256,6 @@ bool credential_judge(struct request *r)
         return refuse(r, ERR_FORBIDDEN, "foreign_origin",
                       "This request comes from another site's page.");
     if (r->identity.must_change && !r->call.route->before_change)
-        return refuse(r, ERR_FORBIDDEN, "password_change_needed", "Change your password first.");
+        return refuse(r, ERR_FORBIDDEN, "password_change_required", "Change your password first.");
     return judge_who(r, has_tenant);
 }

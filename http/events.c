@@ -1,5 +1,6 @@
 #include "http/events.h"
 
+#include "core/clock.h"
 #include "core/pool.h"
 #include "http/call.h"
 #include "http/stream.h"
@@ -33,6 +34,7 @@ struct listener {
 struct events {
     pthread_mutex_t lock;
     struct event ring[EVENTS_KEPT];
+    uint64_t first; /* id of this server's first event */
     uint64_t last;
     struct listener *listeners;
     unsigned n_listeners;
@@ -43,6 +45,9 @@ struct events *events_new(void)
     struct events *events = xcalloc(1, sizeof(*events));
 
     pthread_mutex_init(&events->lock, NULL);
+    /* Above all ids of servers before, so that their listeners are told to read anew. */
+    events->last = (uint64_t)clock_wall_ms() * 1000;
+    events->first = events->last + 1;
     return events;
 }
 
@@ -72,17 +77,31 @@ static void tell(const struct listener *l, const struct event *e)
         stream_event(l->stream, e->id, e->kind, text_n(e->data, e->len));
 }
 
+/* An event is one line; JSON has line breaks between its words only. */
+static char *one_line(struct text data)
+{
+    char *line = xstrndup(data.base, data.len);
+
+    for (size_t i = 0; i < data.len; i++)
+        if (line[i] == '\n' || line[i] == '\r')
+            line[i] = ' ';
+    return line;
+}
+
 void events_emit(struct events *events, const char *tenant, const char *kind, struct text data)
 {
-    if (data.len > EVENT_BYTES_MOST)
-        return;
+    /* What is too large to tell can be read. */
+    if (data.len > EVENT_BYTES_MOST) {
+        kind = "reset";
+        data = TEXT("{}");
+    }
     pthread_mutex_lock(&events->lock);
     struct event *e = &events->ring[++events->last % EVENTS_KEPT];
     free(e->data);
     e->id = events->last;
     snprintf(e->tenant, sizeof(e->tenant), "%s", tenant != NULL ? tenant : "");
     snprintf(e->kind, sizeof(e->kind), "%s", kind);
-    e->data = xstrndup(data.base, data.len);
+    e->data = one_line(data);
     e->len = data.len;
     for (const struct listener *l = events->listeners; l != NULL; l = l->next)
         tell(l, e);
@@ -111,10 +130,11 @@ static void on_close(void *arg)
 /* Lock held. What the listener missed since its last id. */
 static void replay(struct events *events, const struct listener *l, int64_t since)
 {
-    uint64_t oldest = events->last >= EVENTS_KEPT ? events->last - EVENTS_KEPT + 1 : 1;
+    uint64_t oldest = events->last - EVENTS_KEPT + 1;
 
     if (since < 0)
         return;
+    oldest = oldest > events->first ? oldest : events->first;
     if ((uint64_t)since > events->last || (uint64_t)since + 1 < oldest) {
         stream_event(l->stream, events->last, "reset", TEXT("{}"));
         return;
@@ -157,11 +177,11 @@ void events_serve(struct events *events, struct call *c)
     struct listener *l = listener_new(events, c);
     l->stream = call_stream(c, "text/event-stream");
     stream_hold(l->stream);
+    stream_on_close(l->stream, on_close, l);
     pthread_mutex_lock(&events->lock);
     l->next = events->listeners;
     events->listeners = l;
     stream_write(l->stream, TEXT(": hello\n\n"));
     replay(events, l, since);
     pthread_mutex_unlock(&events->lock);
-    stream_on_close(l->stream, on_close, l);
 }

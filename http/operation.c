@@ -26,14 +26,13 @@ struct operations *operations_open(struct db *control, struct events *events, st
     static const char cut[] =
         "UPDATE operation SET state = 'failed', code = 'interrupted', ended_at = ?,"
         " problem = 'The server ended meanwhile; ask again.' WHERE state = 'running'";
-    static const char old[] = "DELETE FROM operation WHERE ended_at < ?";
     struct operations *operations = xcalloc(1, sizeof(*operations));
     auto_tx struct db_tx tx = {0};
 
     operations->db = control;
     operations->events = events;
     if (db_begin(&tx, control, err) == 0 && db_do(tx.conn, err, cut, "i", clock_wall_ms()) >= 0 &&
-        db_do(tx.conn, err, old, "i", clock_wall_ms() - KEPT_MS) >= 0 && db_commit(&tx, err) == 0)
+        db_commit(&tx, err) == 0)
         return operations;
     free(operations);
     return NULL;
@@ -45,18 +44,18 @@ void operations_close(struct operations *operations)
 }
 
 struct row {
-    struct text id, kind, tenant, subject, state, step, code, problem;
+    struct text id, kind, tenant, slug, subject, state, step, code, problem;
     int64_t percent, started, ended;
 };
 
 #define COLUMNS                                                                                    \
-    "id, kind, tenant, subject, state, coalesce(percent, -1), step, code, problem, started_at,"    \
-    " coalesce(ended_at, 0)"
+    "id, kind, tenant, (SELECT slug FROM tenant WHERE tenant.id = operation.tenant), subject,"     \
+    " state, coalesce(percent, -1), step, code, problem, started_at, coalesce(ended_at, 0)"
 
 static bool next_row(struct db_rows *q, struct pool *pool, struct row *r)
 {
-    return db_next(q, pool, "sssssisssii", &r->id, &r->kind, &r->tenant, &r->subject, &r->state,
-                   &r->percent, &r->step, &r->code, &r->problem, &r->started, &r->ended);
+    return db_next(q, pool, "ssssssisssii", &r->id, &r->kind, &r->tenant, &r->slug, &r->subject,
+                   &r->state, &r->percent, &r->step, &r->code, &r->problem, &r->started, &r->ended);
 }
 
 static void write_row(struct json_writer *w, const struct row *r)
@@ -64,7 +63,7 @@ static void write_row(struct json_writer *w, const struct row *r)
     json_open(w);
     json_put_text(w, "id", r->id);
     json_put_text(w, "kind", r->kind);
-    json_put_text(w, "tenant", r->tenant);
+    json_put_text(w, "tenant", r->slug);
     json_put_text(w, "subject", r->subject);
     json_put_text(w, "state", r->state);
     json_key(w, "percent");
@@ -126,10 +125,12 @@ int operation_begin(struct operations *operations, const struct operation_spec *
     static const char sql[] =
         "INSERT INTO operation (id, kind, tenant, subject, user, state, started_at)"
         " VALUES (?, ?, ?, ?, ?, 'running', ?)";
+    static const char old[] = "DELETE FROM operation WHERE ended_at < ?";
     auto_tx struct db_tx tx = {0};
 
     random_id(id);
     if (db_begin(&tx, operations->db, err) != 0 ||
+        db_do(tx.conn, err, old, "i", clock_wall_ms() - KEPT_MS) < 0 ||
         db_do(tx.conn, err, sql, "zzzszi", id, spec->kind, spec->tenant, spec->subject, spec->user,
               clock_wall_ms()) < 0 ||
         db_commit(&tx, err) != 0)
@@ -204,11 +205,16 @@ void operation_answer(struct operations *operations, struct call *c, const char 
     answer(c, operations, text_of(pool_strdup(c->pool, id)), 202, true);
 }
 
+static bool sees_all(const struct call *c)
+{
+    return c->who->admin && (c->who->narrowed & SCOPE_PLATFORM) != 0;
+}
+
 static bool may_see(const struct call *c, const struct row *row)
 {
     auto_pool struct pool *pool = pool_new();
 
-    if (c->who->admin)
+    if (sees_all(c))
         return true;
     return row->tenant.base != NULL &&
            identity_may(c->who, text_c(pool, row->tenant), SCOPE_TENANT_READ);
@@ -229,13 +235,29 @@ static void get_operation(struct call *c)
     }
 }
 
+/* The ids of the tenants whose operations who may see, as a JSON array; admins see all. */
+static struct text tenants_of(const struct call *c)
+{
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+
+    buf_init(&out, 1u << 20);
+    json_writer_init(&w, &out);
+    json_open_array(&w);
+    for (size_t i = 0; i < c->who->n_members; i++)
+        if (identity_may(c->who, c->who->members[i].tenant, SCOPE_TENANT_READ))
+            json_str(&w, c->who->members[i].tenant);
+    json_close_array(&w);
+    return text_dup(c->pool, buf_view(&out));
+}
+
 static void get_operations(struct call *c)
 {
-    static const char sql[] =
-        "SELECT " COLUMNS " FROM operation WHERE id < ? ORDER BY id DESC LIMIT ?";
+    static const char sql[] = "SELECT " COLUMNS " FROM operation WHERE id < ?1"
+                              " AND (?2 OR tenant IN (SELECT value FROM json_each(?3)))"
+                              " AND (?4 IS NULL OR state = ?4) ORDER BY id DESC LIMIT ?5";
     struct operations *operations = c->area;
     auto_buf struct buf out = {0};
-    auto_rows struct db_rows q = {0};
     struct json_writer w;
     struct text cursor, last = TEXT_NONE;
     struct row row;
@@ -247,8 +269,10 @@ static void get_operations(struct call *c)
         return;
     }
     auto_read struct db_read r = db_read(operations->db, &err);
+    auto_rows struct db_rows q = {0};
     if (r.conn == NULL ||
-        db_each (&q, r.conn, &err, sql, "si", cursor.len > 0 ? cursor : TEXT("~"), limit) != 0) {
+        db_each (&q, r.conn, &err, sql, "sissi", cursor.len > 0 ? cursor : TEXT("~"),
+                 (int64_t)sees_all(c), tenants_of(c), call_query(c, "state"), limit + 1) != 0) {
         call_fail(c, &err);
         return;
     }
@@ -257,13 +281,18 @@ static void get_operations(struct call *c)
     json_open(&w);
     json_key(&w, "items");
     json_open_array(&w);
-    while (next_row(&q, c->pool, &row)) {
-        last = ++n == limit ? row.id : TEXT_NONE;
-        if (may_see(c, &row))
-            write_row(&w, &row);
+    while (n < limit && next_row(&q, c->pool, &row)) {
+        last = row.id;
+        write_row(&w, &row);
+        n++;
+    }
+    bool more = !q.failed && n == limit && next_row(&q, c->pool, &row);
+    if (q.failed) {
+        call_fail(c, &err);
+        return;
     }
     json_close_array(&w);
-    json_put_text(&w, "next", last);
+    json_put_text(&w, "next", more ? last : TEXT_NONE);
     json_close(&w);
     call_json(c, 200, &out);
 }

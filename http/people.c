@@ -12,11 +12,15 @@ struct people *people_new(const struct people_config *config)
     struct people *people = xcalloc(1, sizeof(*people));
 
     people->config = *config;
+    pthread_mutex_init(&people->changing, NULL);
     return people;
 }
 
 void people_free(struct people *people)
 {
+    if (people == NULL)
+        return;
+    pthread_mutex_destroy(&people->changing);
     free(people);
 }
 
@@ -35,60 +39,49 @@ void people_put_scopes(struct json_writer *w, uint32_t scopes)
     " created_at AS \"created_at@\", last_login_at AS \"last_login_at@\","                         \
     " (SELECT json_group_array(json_object('slug', t.slug, 'role', m.role)) FROM member AS m"      \
     " JOIN tenant AS t ON t.id = m.tenant WHERE m.user = user.id) AS \"tenants!\""
-
-/* Rows of the query as {"items": […], "next": null}. */
-#define answer_rows(c, db, err, sql, ...)                                                          \
-    do {                                                                                           \
-        auto_buf struct buf rows_out = {0};                                                        \
-        struct json_writer rows_w;                                                                 \
-        auto_read struct db_read rows_r = db_read((db), (err));                                    \
-        buf_init(&rows_out, 8u << 20);                                                             \
-        json_writer_init(&rows_w, &rows_out);                                                      \
-        json_open(&rows_w);                                                                        \
-        json_key(&rows_w, "items");                                                                \
-        if (rows_r.conn == NULL ||                                                                 \
-            db_json(&rows_w, rows_r.conn, (err), (sql), __VA_ARGS__) != 0) {                       \
-            call_fail((c), (err));                                                                 \
-            break;                                                                                 \
-        }                                                                                          \
-        json_key(&rows_w, "next");                                                                 \
-        json_null(&rows_w);                                                                        \
-        json_close(&rows_w);                                                                       \
-        call_json((c), 200, &rows_out);                                                            \
-    } while (0)
+#define USERS_FROM                                                                                 \
+    " FROM user WHERE name > ?2"                                                                   \
+    " AND (?4 IS NULL OR instr(name, ?4) > 0 OR instr(coalesce(email, ''), ?4) > 0)"               \
+    " ORDER BY name"
 
 static void get_users(struct call *c)
 {
-    static const char sql[] = "SELECT " USER_COLUMNS " FROM user ORDER BY name LIMIT 1000";
-    struct people *people = c->area;
-    struct err err;
+    static const struct people_list list = {"SELECT " USER_COLUMNS USERS_FROM " LIMIT ?3",
+                                            "SELECT name" USERS_FROM " LIMIT 2 OFFSET ?3 - 1"};
 
-    answer_rows(c, people->config.control, &err, sql, "");
+    people_answer_list(c, &list, NULL);
 }
 
-/* One user, without the list around it. */
-static void answer_user(struct call *c, struct text name, int status)
+/* One user as JSON. */
+static int write_user(struct call *c, struct text name, struct buf *out, struct err *err)
 {
     static const char sql[] = "SELECT " USER_COLUMNS " FROM user WHERE name = ?";
     struct people *people = c->area;
-    auto_buf struct buf out = {0};
+    auto_buf struct buf rows = {0};
     struct json_writer w;
+    auto_read struct db_read r = db_read(people->config.control, err);
+
+    buf_init(&rows, 1u << 20);
+    json_writer_init(&w, &rows);
+    if (r.conn == NULL || db_json(&w, r.conn, err, sql, "s", name) != 0)
+        return -1;
+    if (rows.len <= 2)
+        return err_set(err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
+    /* without the array around it */
+    buf_text(out, text_sub(buf_view(&rows), 1, rows.len - 2));
+    return 0;
+}
+
+static void answer_user(struct call *c, struct text name, int status)
+{
+    auto_buf struct buf out = {0};
     struct err err;
-    auto_read struct db_read r = db_read(people->config.control, &err);
 
     buf_init(&out, 1u << 20);
-    json_writer_init(&w, &out);
-    if (r.conn == NULL || db_json(&w, r.conn, &err, sql, "s", name) != 0) {
+    if (write_user(c, name, &out, &err) != 0)
         call_fail(c, &err);
-        return;
-    }
-    if (out.len <= 2) {
-        err_set(&err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
-        call_fail(c, &err);
-        return;
-    }
-    call_bytes(c, status, "application/json",
-               text_dup(c->pool, text_sub(buf_view(&out), 1, out.len - 2)));
+    else
+        people_answer_object(c, status, &out);
 }
 
 static int read_membership(struct call *c, const struct json *doc, const char **tenant,
@@ -143,22 +136,37 @@ static void get_user(struct call *c)
     answer_user(c, call_param(c, "user"), 200);
 }
 
+static int change_user(struct call *c, struct err *err)
+{
+    struct people *people = c->area;
+    const struct json *doc, *admin_node;
+    struct text email = TEXT_NONE, name = call_param(c, "user");
+    auto_buf struct buf now = {0};
+    bool admin = false;
+
+    buf_init(&now, 1u << 20);
+    if (call_json_body(c, &doc, err) != 0 || json_want_text(doc, "email", &email, err) != 0 ||
+        json_want_bool(doc, "admin", &admin, err) != 0 || write_user(c, name, &now, err) != 0 ||
+        people_check_match(c, &now, err) != 0)
+        return -1;
+    admin_node = json_get(doc, "admin");
+    return account_user_change(people->config.account, name, email,
+                               admin_node != NULL && admin_node->type == JSON_BOOL ? admin : -1,
+                               err);
+}
+
 static void patch_user(struct call *c)
 {
     struct people *people = c->area;
-    const struct json *doc;
-    struct text email = TEXT_NONE;
-    bool admin = false;
     struct err err;
 
-    if (call_json_body(c, &doc, &err) != 0 || json_want_text(doc, "email", &email, &err) != 0 ||
-        json_want_bool(doc, "admin", &admin, &err) != 0 ||
-        account_user_change(people->config.account, call_param(c, "user"), email,
-                            json_get(doc, "admin") != NULL ? admin : -1, &err) != 0) {
+    pthread_mutex_lock(&people->changing);
+    int rc = change_user(c, &err);
+    pthread_mutex_unlock(&people->changing);
+    if (rc != 0)
         call_fail(c, &err);
-        return;
-    }
-    answer_user(c, call_param(c, "user"), 200);
+    else
+        answer_user(c, call_param(c, "user"), 200);
 }
 
 static void delete_user(struct call *c)

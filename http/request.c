@@ -1,6 +1,7 @@
 #include "http/request.h"
 
 #include "http/door.h"
+#include "http/idempotency.h"
 #include "http/inflate.h"
 #include "http/send.h"
 #include "http/server_part.h"
@@ -90,7 +91,7 @@ static void handle(struct request *r)
         call_fail(c, &err);
         return;
     }
-    c->route->handle(c);
+    idempotency_run(r->loop->server->config.idempotency, c);
     if (c->answered)
         return;
     log_error("http", "a handler did not answer", "route=%s %s id=%s", c->route->method,

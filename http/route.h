@@ -45,6 +45,8 @@ struct route {
     bool (*ready)(struct call *c);
     /* Open to somebody whose password must be changed first (session and password routes). */
     bool before_change;
+    /* Its answer shows a secret once: not kept for an Idempotency-Key (http/idempotency.h). */
+    bool secret;
 };
 
 struct router;

@@ -10,6 +10,7 @@
 struct account;
 struct err;
 struct hosts;
+struct idempotency;
 struct http_server;
 struct router;
 
@@ -35,6 +36,7 @@ struct http_config {
     struct router *router;
     struct account *account;
     struct hosts *hosts;
+    struct idempotency *idempotency; /* NULL: Idempotency-Key is not honoured */
 };
 
 /* Binds and starts all threads. "port_taken" names the port. */

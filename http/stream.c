@@ -83,7 +83,8 @@ static void right_note(struct right *right, const struct request *r)
     }
 }
 
-/* More right does no harm; less, or another, ends the stream, and the client asks again. */
+/* A higher role does no harm; less, or another tenant, ends the stream, and the client asks again.
+ */
 static bool right_holds(const struct right *right, struct snapshot *accounts)
 {
     struct identity now = {0};
@@ -91,8 +92,8 @@ static bool right_holds(const struct right *right, struct snapshot *accounts)
     bool found = right->kind == IDENTITY_SESSION
                      ? account_session_find(accounts, credential, right->host, &now)
                      : account_token_find(accounts, credential, &now);
-    if (!found || now.must_change || (right->admin && !now.admin) ||
-        (right->narrowed & ~now.narrowed) != 0)
+    if (!found || now.must_change || now.n_members != right->n_members ||
+        (right->admin && !now.admin) || (right->narrowed & ~now.narrowed) != 0)
         return false;
     for (size_t i = 0; i < right->n_members; i++) {
         bool same = false;

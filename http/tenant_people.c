@@ -2,15 +2,20 @@
 #include "core/db.h"
 #include "http/people_part.h"
 
+#include <string.h>
+
 #define LIST_MAX (4u << 20)
 
-static int count_members(struct people *people, struct pool *pool, const char *tenant, int64_t *n,
-                         struct err *err)
+static int read_counts(struct people *people, struct pool *pool, const char *tenant,
+                       int64_t *members, int64_t *created, struct err *err)
 {
-    static const char sql[] = "SELECT count(*) FROM member WHERE tenant = ?";
+    static const char sql[] = "SELECT created_at,"
+                              " (SELECT count(*) FROM member WHERE tenant = tenant.id)"
+                              " FROM tenant WHERE id = ?";
     auto_read struct db_read r = db_read(people->config.control, err);
 
-    return r.conn == NULL ? -1 : db_get(r.conn, pool, err, sql, "z", "i", tenant, n);
+    return r.conn == NULL ? -1
+                          : db_get(r.conn, pool, err, sql, "z", "ii", tenant, created, members);
 }
 
 static int write_tenant(struct call *c, struct json_writer *w, const struct account_tenant *t,
@@ -18,13 +23,13 @@ static int write_tenant(struct call *c, struct json_writer *w, const struct acco
 {
     struct people *people = c->area;
     enum role role = ROLE_NONE;
-    int64_t members = 0;
+    int64_t members = 0, created = 0;
     long long instances = 0;
 
     for (size_t m = 0; m < c->who->n_members; m++)
         if (text_is(text_of(t->id), c->who->members[m].tenant))
             role = c->who->members[m].role;
-    if (count_members(people, c->pool, t->id, &members, err) != 0 ||
+    if (read_counts(people, c->pool, t->id, &members, &created, err) != 0 ||
         people->config.count_instances(people->config.arg, t->id, &instances, err) != 0)
         return -1;
     json_open(w);
@@ -33,58 +38,81 @@ static int write_tenant(struct call *c, struct json_writer *w, const struct acco
     json_put_str(w, "role", role == ROLE_NONE ? "admin" : role_name(role));
     json_put_int(w, "instances", instances);
     json_put_int(w, "members", members);
+    json_put_time(w, "created_at", created);
     json_close(w);
     return 0;
 }
 
+static bool is_wanted(const struct call *c, const struct account_tenant *t, struct text cursor,
+                      struct text filter)
+{
+    struct text slug = text_of(t->slug), name = text_of(t->name);
+
+    return (cursor.base == NULL || text_cmp(slug, cursor) > 0) &&
+           (filter.len == 0 || memmem(slug.base, slug.len, filter.base, filter.len) != NULL ||
+            memmem(name.base, name.len, filter.base, filter.len) != NULL) &&
+           identity_may(c->who, t->id, SCOPE_TENANT_READ);
+}
+
 static void get_tenants(struct call *c)
 {
-    const struct account_tenant *tenants;
+    const struct account_tenant *tenants, *last = NULL;
     size_t n;
     auto_buf struct buf out = {0};
     struct json_writer w;
+    struct text cursor, next = TEXT_NONE, filter = call_query(c, "filter");
+    int64_t limit;
     struct err err;
 
+    if (call_page(c, &limit, &cursor, &err) != 0) {
+        call_fail(c, &err);
+        return;
+    }
     buf_init(&out, LIST_MAX);
     json_writer_init(&w, &out);
     json_open(&w);
     json_key(&w, "items");
     json_open_array(&w);
     tenants = account_tenants(c->accounts, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (identity_may(c->who, tenants[i].id, SCOPE_TENANT_READ) &&
-            write_tenant(c, &w, &tenants[i], &err) != 0) {
+    for (size_t i = 0; i < n && next.base == NULL; i++) {
+        if (!is_wanted(c, &tenants[i], cursor, filter))
+            continue;
+        if (limit-- == 0) {
+            next = text_of(last->slug);
+        } else if (write_tenant(c, &w, last = &tenants[i], &err) != 0) {
             call_fail(c, &err);
             return;
         }
     }
-    json_close_array(&w);
-    json_key(&w, "next");
-    json_null(&w);
-    json_close(&w);
-    call_json(c, 200, &out);
+    people_end_list(c, &w, next);
 }
 
-static void answer_tenant(struct call *c, struct text slug, int status)
+/* As it is now, which the call's own view of the accounts need not know yet. */
+static int write_tenant_now(struct call *c, struct text slug, struct buf *out, struct err *err)
 {
     struct people *people = c->area;
     struct snapshot *now = account_snapshot(people->config.account);
     const struct account_tenant *t = account_tenant_by_slug(now, slug);
-    auto_buf struct buf out = {0};
     struct json_writer w;
+
+    json_writer_init(&w, out);
+    int rc = t != NULL
+                 ? write_tenant(c, &w, t, err)
+                 : err_set(err, ERR_NOT_FOUND, "tenant_not_found", "There is no such tenant.");
+    snapshot_drop(now);
+    return rc;
+}
+
+static void answer_tenant(struct call *c, struct text slug, int status)
+{
+    auto_buf struct buf out = {0};
     struct err err;
 
     buf_init(&out, 1u << 16);
-    json_writer_init(&w, &out);
-    if (t == NULL) {
-        err_set(&err, ERR_NOT_FOUND, "tenant_not_found", "There is no such tenant.");
+    if (write_tenant_now(c, slug, &out, &err) != 0)
         call_fail(c, &err);
-    } else if (write_tenant(c, &w, t, &err) != 0) {
-        call_fail(c, &err);
-    } else {
-        call_json(c, status, &out);
-    }
-    snapshot_drop(now);
+    else
+        people_answer_object(c, status, &out);
 }
 
 static void post_tenant(struct call *c)
@@ -109,15 +137,30 @@ static void get_tenant(struct call *c)
     answer_tenant(c, call_param(c, "tenant"), 200);
 }
 
-static void patch_tenant(struct call *c)
+static int rename_tenant(struct call *c, struct err *err)
 {
     struct people *people = c->area;
     const struct json *doc;
     struct text name;
+    auto_buf struct buf now = {0};
+
+    buf_init(&now, 1u << 16);
+    if (call_json_body(c, &doc, err) != 0 || json_need_text(doc, "name", &name, err) != 0 ||
+        write_tenant_now(c, call_param(c, "tenant"), &now, err) != 0 ||
+        people_check_match(c, &now, err) != 0)
+        return -1;
+    return account_tenant_rename(people->config.account, c->tenant->id, name, err);
+}
+
+static void patch_tenant(struct call *c)
+{
+    struct people *people = c->area;
     struct err err;
 
-    if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "name", &name, &err) != 0 ||
-        account_tenant_rename(people->config.account, c->tenant->id, name, &err) != 0)
+    pthread_mutex_lock(&people->changing);
+    int rc = rename_tenant(c, &err);
+    pthread_mutex_unlock(&people->changing);
+    if (rc != 0)
         call_fail(c, &err);
     else
         answer_tenant(c, call_param(c, "tenant"), 200);
@@ -135,30 +178,37 @@ static void delete_tenant(struct call *c)
         call_empty(c, 204);
 }
 
+#define MEMBER_COLUMNS "u.name AS user, u.email AS email, m.role AS role, m.since AS \"since@\""
+#define MEMBERS_FROM                                                                               \
+    " FROM member AS m JOIN user AS u ON u.id = m.user WHERE m.tenant = ?1 AND u.name > ?2"        \
+    " AND (?4 IS NULL OR instr(u.name, ?4) > 0) ORDER BY u.name"
+
 static void get_members(struct call *c)
 {
+    static const struct people_list list = {"SELECT " MEMBER_COLUMNS MEMBERS_FROM " LIMIT ?3",
+                                            "SELECT u.name" MEMBERS_FROM " LIMIT 2 OFFSET ?3 - 1"};
+
+    people_answer_list(c, &list, c->tenant->id);
+}
+
+static void answer_member(struct call *c, const char *user)
+{
     static const char sql[] =
-        "SELECT u.name AS user, u.email AS email, m.role AS role, m.since AS \"since@\""
-        " FROM member AS m JOIN user AS u ON u.id = m.user WHERE m.tenant = ?"
-        " ORDER BY u.name";
+        "SELECT " MEMBER_COLUMNS " FROM member AS m JOIN user AS u ON u.id = m.user"
+        " WHERE m.tenant = ? AND m.user = ?";
     struct people *people = c->area;
     auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
     auto_read struct db_read r = db_read(people->config.control, &err);
 
-    buf_init(&out, LIST_MAX);
+    buf_init(&out, 1u << 16);
     json_writer_init(&w, &out);
-    json_open(&w);
-    json_key(&w, "items");
-    if (r.conn == NULL || db_json(&w, r.conn, &err, sql, "z", c->tenant->id) != 0) {
+    if (r.conn == NULL || db_json(&w, r.conn, &err, sql, "zz", c->tenant->id, user) != 0)
         call_fail(c, &err);
-        return;
-    }
-    json_key(&w, "next");
-    json_null(&w);
-    json_close(&w);
-    call_json(c, 200, &out);
+    else
+        call_bytes(c, 200, "application/json",
+                   text_dup(c->pool, text_sub(buf_view(&out), 1, out.len - 2)));
 }
 
 static const char *find_user(struct call *c, struct err *err)
@@ -170,9 +220,39 @@ static const char *find_user(struct call *c, struct err *err)
     return user;
 }
 
-static void put_member(struct call *c)
+/* An owner cannot leave a tenant without one; an admin can, and can appoint another. */
+static int check_owners(struct call *c, const char *user, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM member WHERE tenant = ? AND role = 'owner'"
+                              " AND user <> ?";
+    struct people *people = c->area;
+    int64_t others;
+    auto_read struct db_read r = db_read(people->config.control, err);
+
+    if (c->who->admin)
+        return 0;
+    if (r.conn == NULL ||
+        db_get(r.conn, c->pool, err, sql, "zz", "i", c->tenant->id, user, &others) != 0)
+        return -1;
+    return others > 0 ? 0
+                      : err_set(err, ERR_CONFLICT, "last_owner",
+                                "The last owner stays; make somebody else an owner first.");
+}
+
+static int set_member(struct call *c, const char *user, enum role role, struct err *err)
 {
     struct people *people = c->area;
+
+    pthread_mutex_lock(&people->changing);
+    int rc = role == ROLE_OWNER ? 0 : check_owners(c, user, err);
+    if (rc == 0)
+        rc = account_member_set(people->config.account, c->tenant->id, user, role, err);
+    pthread_mutex_unlock(&people->changing);
+    return rc;
+}
+
+static void put_member(struct call *c)
+{
     const struct json *doc;
     struct text name;
     enum role role;
@@ -187,9 +267,9 @@ static void put_member(struct call *c)
                 "The role must be owner, developer, viewer or dashboard.");
         goto fail;
     }
-    if (account_member_set(people->config.account, c->tenant->id, user, role, &err) != 0)
+    if (set_member(c, user, role, &err) != 0)
         goto fail;
-    call_empty(c, 204);
+    answer_member(c, user);
     return;
 fail:
     call_fail(c, &err);
@@ -197,12 +277,10 @@ fail:
 
 static void delete_member(struct call *c)
 {
-    struct people *people = c->area;
     struct err err;
     const char *user = find_user(c, &err);
 
-    if (user == NULL ||
-        account_member_set(people->config.account, c->tenant->id, user, ROLE_NONE, &err) != 0)
+    if (user == NULL || set_member(c, user, ROLE_NONE, &err) != 0)
         call_fail(c, &err);
     else
         call_empty(c, 204);

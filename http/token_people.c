@@ -1,27 +1,99 @@
 /* Tokens of the API. */
 #include "core/clock.h"
+#include "core/db.h"
 #include "http/people_part.h"
 
-static void get_tokens(struct call *c)
+struct row {
+    struct text id, label, hint, from;
+    int64_t scopes, created, expires, used;
+};
+
+static void write_row(struct json_writer *w, const struct row *row)
 {
+    json_open(w);
+    json_put_text(w, "id", row->id);
+    json_put_text(w, "name", row->label);
+    json_put_text(w, "hint", row->hint);
+    people_put_scopes(w, (uint32_t)row->scopes);
+    json_put_time(w, "created_at", row->created);
+    json_put_time(w, "expires_at", row->expires);
+    json_put_time(w, "last_used_at", row->used);
+    json_put_text(w, "last_used_from", row->from);
+    json_close(w);
+}
+
+/* *next is the cursor of the page after, if there is one. */
+static int write_rows(struct call *c, struct json_writer *w, const char *user, struct text *next,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT id, label, hint, used_from, scopes, created_at, expires_at,"
+                              " coalesce(used_at, 0) FROM token WHERE user = ? AND id > ?"
+                              " ORDER BY id LIMIT ?";
     struct people *people = c->area;
+    struct text cursor, last = TEXT_NONE;
+    struct row row;
+    int64_t limit;
+
+    if (call_page(c, &limit, &cursor, err) != 0)
+        return -1;
+    auto_read struct db_read r = db_read(people->config.control, err);
+    auto_rows struct db_rows q = {0};
+    if (r.conn == NULL || db_each (&q, r.conn, err, sql, "zsi", user,
+                                   cursor.base != NULL ? cursor : TEXT(""), limit + 1) != 0)
+        return -1;
+    while (db_next(&q, c->pool, "ssssiiii", &row.id, &row.label, &row.hint, &row.from, &row.scopes,
+                   &row.created, &row.expires, &row.used)) {
+        if (limit-- == 0) {
+            *next = last;
+            return 0;
+        }
+        last = row.id;
+        write_row(w, &row);
+    }
+    return q.failed ? -1 : 0;
+}
+
+static void list_tokens(struct call *c, const char *user)
+{
     auto_buf struct buf out = {0};
     struct json_writer w;
+    struct text next = TEXT_NONE;
     struct err err;
 
     buf_init(&out, 1u << 20);
     json_writer_init(&w, &out);
     json_open(&w);
     json_key(&w, "items");
-    if (account_tokens_json(people->config.account, c->who->user != NULL ? c->who->user : "", &w,
-                            &err) != 0) {
+    json_open_array(&w);
+    if (write_rows(c, &w, user, &next, &err) != 0)
         call_fail(c, &err);
-        return;
-    }
-    json_key(&w, "next");
-    json_null(&w);
-    json_close(&w);
-    call_json(c, 200, &out);
+    else
+        people_end_list(c, &w, next);
+}
+
+static void get_tokens(struct call *c)
+{
+    list_tokens(c, c->who->user != NULL ? c->who->user : "");
+}
+
+static const char *find_user(struct call *c)
+{
+    const char *user = account_user_by_name(c->accounts, call_param(c, "user"));
+    struct err err;
+
+    if (user != NULL)
+        return user;
+    err_set(&err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
+    call_fail(c, &err);
+    return NULL;
+}
+
+static void get_user_tokens(struct call *c)
+{
+    const char *user = find_user(c);
+
+    if (user != NULL)
+        list_tokens(c, user);
 }
 
 static int read_scopes(const struct json *doc, uint32_t *scopes, struct err *err)
@@ -32,6 +104,9 @@ static int read_scopes(const struct json *doc, uint32_t *scopes, struct err *err
 
     if (json_want_bool(doc, "read_only", &read_only, err) != 0)
         return -1;
+    if (list != NULL && list->type != JSON_NULL && (list->type != JSON_ARRAY || list->count == 0))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_scope",
+                       "scopes must be a list of at least one name, or be left out.");
     json_each (item, list) {
         if (item->type != JSON_STRING || !scope_parse(item->text, &one))
             return err_set(err, ERR_UNPROCESSABLE, "bad_scope", "A token has no scope \"%.*s\".",
@@ -44,38 +119,50 @@ static int read_scopes(const struct json *doc, uint32_t *scopes, struct err *err
     return 0;
 }
 
-static void create(struct call *c, const char *user)
+/* What the request may ask for. A token makes no wider and no longer-lived one than itself. */
+static int read_wish(struct call *c, struct account_token *spec, struct err *err)
 {
     struct people *people = c->area;
     const struct json *doc;
+    int64_t days = 0, own_end = 0;
+
+    if (call_json_body(c, &doc, err) != 0 || json_need_text(doc, "name", &spec->label, err) != 0 ||
+        json_want_int(doc, "expires_days", &days, err) != 0 ||
+        read_scopes(doc, &spec->scopes, err) != 0)
+        return -1;
+    if (days < 0 || days > 3650)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry",
+                       "expires_days must be from 1 to 3650, or 0 for never.");
+    spec->scopes &= c->who->narrowed;
+    spec->expires_ms = days > 0 ? clock_wall_ms() + days * 86400000 : 0;
+    if (c->who->kind == IDENTITY_TOKEN) {
+        static const char sql[] = "SELECT expires_at FROM token WHERE id = ?";
+        auto_read struct db_read r = db_read(people->config.control, err);
+        if (r.conn == NULL ||
+            db_get(r.conn, c->pool, err, sql, "z", "i", c->who->credential, &own_end) != 0)
+            return -1;
+    }
+    if (own_end > 0 && (spec->expires_ms == 0 || spec->expires_ms > own_end))
+        spec->expires_ms = own_end;
+    return 0;
+}
+
+static void create(struct call *c, const char *user)
+{
+    struct people *people = c->area;
     struct account_token spec = {.user = user};
     struct text token;
-    int64_t days = 0;
     char id[ACCOUNT_ID];
     auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 
+    if (read_wish(c, &spec, &err) != 0 ||
+        account_token_create(people->config.account, c->pool, &spec, &token, id, &err) != 0) {
+        call_fail(c, &err);
+        return;
+    }
     buf_init(&out, 1u << 16);
-    if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "name", &spec.label, &err) != 0 ||
-        json_want_int(doc, "expires_days", &days, &err) != 0 ||
-        read_scopes(doc, &spec.scopes, &err) != 0) {
-        call_fail(c, &err);
-        return;
-    }
-    if (days < 0 || days > 3650) {
-        err_set(&err, ERR_UNPROCESSABLE, "bad_expiry",
-                "expires_days must be from 1 to 3650, or 0 for never.");
-        call_fail(c, &err);
-        return;
-    }
-    /* A token cannot make a wider one. */
-    spec.scopes &= c->who->narrowed;
-    spec.expires_ms = days > 0 ? clock_wall_ms() + days * 86400000 : 0;
-    if (account_token_create(people->config.account, c->pool, &spec, &token, id, &err) != 0) {
-        call_fail(c, &err);
-        return;
-    }
     json_writer_init(&w, &out);
     json_open(&w);
     json_put_str(&w, "id", id);
@@ -88,10 +175,26 @@ static void create(struct call *c, const char *user)
     call_json(c, 201, &out);
 }
 
+/* A token that was made for less than all its owner may do, such as a pipeline's, neither makes nor
+ * removes tokens. */
+static bool may_manage(struct call *c)
+{
+    struct err err;
+
+    if (c->who->narrowed == SCOPE_ALL)
+        return true;
+    err_set(&err, ERR_FORBIDDEN, "narrow_token",
+            "A token with fewer scopes than its owner cannot manage tokens.");
+    call_fail(c, &err);
+    return false;
+}
+
 static void post_token(struct call *c)
 {
     struct err err;
 
+    if (!may_manage(c))
+        return;
     if (c->who->user != NULL) {
         create(c, c->who->user);
         return;
@@ -102,26 +205,38 @@ static void post_token(struct call *c)
 
 static void post_user_token(struct call *c)
 {
-    const char *user = account_user_by_name(c->accounts, call_param(c, "user"));
-    struct err err;
+    const char *user = find_user(c);
 
-    if (user != NULL) {
+    if (user != NULL)
         create(c, user);
-        return;
-    }
-    err_set(&err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
-    call_fail(c, &err);
 }
 
-static void delete_token(struct call *c)
+static void remove_token(struct call *c, const char *user)
 {
     struct people *people = c->area;
     struct err err;
 
-    if (account_token_remove(people->config.account, c->who->user, call_param(c, "id"), &err) != 0)
+    if (account_token_remove(people->config.account, user, call_param(c, "id"), &err) != 0)
         call_fail(c, &err);
     else
         call_empty(c, 204);
+}
+
+static void delete_token(struct call *c)
+{
+    bool itself =
+        c->who->kind == IDENTITY_TOKEN && text_is(call_param(c, "id"), c->who->credential);
+
+    if (itself || may_manage(c))
+        remove_token(c, c->who->user);
+}
+
+static void delete_user_token(struct call *c)
+{
+    const char *user = find_user(c);
+
+    if (user != NULL)
+        remove_token(c, user);
 }
 
 static const struct route routes[] = {
@@ -133,6 +248,7 @@ static const struct route routes[] = {
     {.method = "POST",
      .path = "/api/v1/tokens",
      .handle = post_token,
+     .secret = true,
      .who = WHO_USER,
      .summary = "makes a token, shown once"},
     {.method = "DELETE",
@@ -140,9 +256,20 @@ static const struct route routes[] = {
      .handle = delete_token,
      .who = WHO_USER,
      .summary = "removes a token"},
+    {.method = "GET",
+     .path = "/api/v1/users/:user/tokens",
+     .handle = get_user_tokens,
+     .who = WHO_ADMIN,
+     .summary = "a user's tokens"},
+    {.method = "DELETE",
+     .path = "/api/v1/users/:user/tokens/:id",
+     .handle = delete_user_token,
+     .who = WHO_ADMIN,
+     .summary = "removes a user's token"},
     {.method = "POST",
      .path = "/api/v1/users/:user/tokens",
      .handle = post_user_token,
+     .secret = true,
      .who = WHO_ADMIN,
      .summary = "makes a token for a user, shown once"},
 };

@@ -16,6 +16,7 @@
 #include "http/account.h"
 #include "http/events.h"
 #include "http/hosts.h"
+#include "http/idempotency.h"
 #include "http/operation.h"
 #include "http/people.h"
 #include "http/ready.h"
@@ -189,6 +190,7 @@ static int open_floor(struct app *app, struct err *err)
     if (app->account == NULL)
         return -1;
     app->events = events_new();
+    app->idempotency = idempotency_new(app->control);
     app->operations = operations_open(app->control, app->events, err);
     app->hosts = hosts_new();
     app->ready = ready_new((size_t)config->ready_budget);
@@ -332,7 +334,8 @@ static int start_server(struct app *app, struct err *err)
                                .wait_ms = config->wait_ms,
                                .router = app->router,
                                .account = app->account,
-                               .hosts = app->hosts};
+                               .hosts = app->hosts,
+                               .idempotency = app->idempotency};
     char secret[65];
     struct text random = random_text(app->pool, 32);
     const char *path = pool_printf(app->pool, "%s/run/admin.secret", config->data);
@@ -399,6 +402,8 @@ void app_stop(struct app *app, bool stop_instances)
     if (account_flush(app->account, &err) != 0)
         log_error("app", err.text, NULL);
     operations_close(app->operations);
+    idempotency_free(app->idempotency);
+    people_free(app->people);
     events_free(app->events);
     account_close(app->account);
     blobs_close(app->blobs);

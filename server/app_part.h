@@ -28,6 +28,7 @@ struct app {
     struct themes *themes;
     struct tenants *tenants;
     struct people *people;
+    struct idempotency *idempotency;
     struct http_server *server;
     pthread_t housekeeper;
     atomic_bool stopping;

@@ -6,6 +6,7 @@
 
 #define READERS 3
 #define ROUNDS 60
+#define MAKERS 4
 
 struct shared {
     struct world *w;
@@ -138,19 +139,22 @@ static void a_child_made_while_its_parent_ends_does_not_outlive_it(void **state)
     struct world *w = *state;
     struct err err;
 
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 40; round++) {
         struct text cookie;
         struct identity who;
-        pthread_t maker;
+        pthread_t makers[MAKERS];
         assert_works(account_session_create(w->account, w->pool, w->user, TEXT("localhost"), NULL,
                                             &cookie, &err),
                      err);
         struct snapshot *s = account_snapshot(w->account);
         assert_true(account_session_find(s, cookie, "localhost", &who));
         void *args[] = {w, (void *)(uintptr_t)who.credential};
-        pthread_create(&maker, NULL, create_children, args);
+        for (int i = 0; i < MAKERS; i++)
+            pthread_create(&makers[i], NULL, create_children, args);
+        usleep((useconds_t)(round % 10) * 300);
         assert_works(account_session_end(w->account, who.credential, &err), err);
-        pthread_join(maker, NULL);
+        for (int i = 0; i < MAKERS; i++)
+            pthread_join(makers[i], NULL);
         snapshot_drop(s);
         struct account_snapshot *now = (struct account_snapshot *)account_snapshot(w->account);
         for (int i = 0; i < ACCOUNT_SHARDS; i++)
