@@ -13,6 +13,8 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const build = path.join(root, process.env.REDHOUSE_BUILD || 'build/dev');
 export const serverUid = 61200;
 export const uidBase = 3000000;
+// In a slow guest everything takes longer.
+const patience = Number(process.env.REDHOUSE_PATIENCE_MS || 15000);
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
 
 let counter = 0;
@@ -24,7 +26,7 @@ export function newId() {
 
 export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-export async function until(what, fn, ms = 10000) {
+export async function until(what, fn, ms = patience) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await fn();
@@ -205,7 +207,7 @@ export class Warden {
     this.hello.catch(() => {});
   }
 
-  async line(match, ms = 15000) {
+  async line(match, ms = patience) {
     const end = Date.now() + ms;
     for (;;) {
       const found = this.lines.find(match);

@@ -1,0 +1,8 @@
+foreach(name lines logfile warden_end)
+  unit(tenants/${name} warden warden_core)
+endforeach()
+unit(tenants/cgroup_tree cgroup core)
+foreach(name broker_check broker_uids broker_tree broker_client)
+  unit(tenants/${name} broker)
+endforeach()
+set_property(TEST unit/tenants/broker_client APPEND PROPERTY LABELS threads)
