@@ -15,8 +15,17 @@ import { ROOT } from './stacks.mjs';
 
 const LAUNCHER = path.join(ROOT, 'plugins/launcher/index.js');
 
-export function temporary(prefix = 'rh-') {
-  return fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+const made = [];
+process.on('exit', () => {
+  for (const folder of made)
+    fs.rmSync(folder, { recursive: true, force: true });
+});
+
+/* A folder that is gone when the test process ends. */
+export function temporary(prefix = 'rht-') {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
+  made.push(folder);
+  return folder;
 }
 
 export function documentFor(server, more = {}) {
