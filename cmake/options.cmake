@@ -11,7 +11,7 @@ target_link_options(redhouse_options INTERFACE -pthread)
 
 if(REDHOUSE_SANITIZE)
   target_compile_options(redhouse_options INTERFACE -fsanitize=${REDHOUSE_SANITIZE} -fno-sanitize-recover=all
-    -Wno-null-dereference -Wno-maybe-uninitialized)
+    -Wno-null-dereference $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(redhouse_options INTERFACE -fsanitize=${REDHOUSE_SANITIZE})
 endif()
 

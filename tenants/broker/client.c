@@ -237,11 +237,11 @@ static void enqueue_for(void *arg)
 static const char *static_code(const char *code)
 {
     static const char *const known[] = {
-        "already_running", "not_prepared", "no_stack",   "bad_stack", "bad_folder",
-        "bad_document",    "bad_request",  "bad_input",  "bad_tree",  "job_exists",
-        "job_runs",        "job_timeout",  "job_memory", "no_source", "stack_exists",
-        "too_many_jobs",   "no_uids",      "no_folder",  "no_cgroup", "sandbox",
-        "helper_lost",     "broker_gone",
+        "already_running", "not_prepared",  "no_stack",    "bad_stack",  "bad_folder",
+        "bad_document",    "bad_request",   "bad_input",   "bad_tree",   "job_exists",
+        "job_runs",        "job_timeout",   "job_size",    "job_memory", "no_source",
+        "stack_exists",    "too_many_jobs", "no_uids",     "no_folder",  "no_cgroup",
+        "sandbox",         "helper_lost",   "broker_gone",
     };
 
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)

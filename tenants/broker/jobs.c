@@ -4,6 +4,7 @@
 #include "core/err.h"
 #include "core/pool.h"
 #include "tenants/broker/attempt.h"
+#include "tenants/broker/census.h"
 #include "tenants/broker/folders.h"
 #include "tenants/broker/helper.h"
 #include "tenants/broker/state.h"
@@ -233,46 +234,72 @@ static void fill_record(struct broker *b, const struct broker_request *r, uid_t 
 struct finish {
     struct broker *broker;
     struct helper *helper;
+    struct census *census;
     struct warden_report report;
     uint32_t kind;
+    int out;
 };
+
+static const struct census_bounds bounds_of[] = {
+    [BROKER_JOB_GIT] = {1LL << 30, 200000},
+    [BROKER_JOB_PACK] = {1LL << 30, 20000},
+    [BROKER_JOB_STACK] = {4LL << 30, 500000},
+    [BROKER_JOB_UNPACK] = {4LL << 30, 500000},
+};
+
+/* The group is the job's, whose next job reads it as its source. */
+static int give_out(const struct finish *f, int job, struct err *err)
+{
+    const struct census_bounds *bounds = &bounds_of[f->kind];
+    struct stat st;
+
+    if (tree_measure(f->out, bounds->bytes, bounds->entries, err) != 0)
+        return -1;
+    if (f->kind == BROKER_JOB_STACK || f->kind == BROKER_JOB_UNPACK)
+        return 0;
+    if (fstat(job, &st) != 0)
+        return err_errno(err, "cannot look at the job folder");
+    return tree_give(f->out, f->broker->config->server_uid, st.st_gid, err);
+}
 
 static int finish(void *arg, struct warden_report *report, struct err *err)
 {
     struct finish *f = arg;
-    struct broker *b = f->broker;
-    struct stat st;
-    int rc = cgroup_remove(f->helper->id, err), out = -1;
-    int job = rc == 0 ? folder_open(b->jobs, f->helper->id, err) : -1;
+    int rc = cgroup_remove(f->helper->id, err);
+    int job = rc == 0 ? folder_open(f->broker->jobs, f->helper->id, err) : -1;
 
+    *report = f->report;
     if (job < 0)
         return -1;
     (void)unlinkat(job, "in", 0);
-    if (f->kind != BROKER_JOB_STACK && f->kind != BROKER_JOB_UNPACK) {
-        out = folder_open(job, "out", err);
-        /* The group is the job's, whose next job reads it as its source. */
-        rc = out < 0 || fstat(job, &st) != 0
-                 ? -1
-                 : tree_give(out, b->config->server_uid, st.st_gid, err);
-    }
-    if (out >= 0)
-        close(out);
+    rc = give_out(f, job, err);
     close(job);
-    *report = f->report;
-    return rc;
+    /* What the job itself ended with says more. */
+    return f->report.status != 0 ? 0 : rc;
 }
 
-static void on_finished(struct helper *h)
+static void free_finish(struct finish *f)
+{
+    close(f->out);
+    free(f);
+}
+
+static void reply_report(struct helper *h)
 {
     struct err err = {.kind = ERR_INTERNAL, .code = h->report.code};
 
-    free(h->arg);
     if (h->report.status == 0) {
         broker_reply_ok(h->broker, h->serial, h->report.exit_code);
         return;
     }
     snprintf(err.text, sizeof(err.text), "%s", h->report.text);
     broker_reply_err(h->broker, h->serial, &err);
+}
+
+static void on_finished(struct helper *h)
+{
+    free_finish(h->arg);
+    reply_report(h);
 }
 
 static void on_job_end(struct helper *h)
@@ -283,6 +310,9 @@ static void on_job_end(struct helper *h)
     f->report = h->report;
     if (h->killed)
         f->report = (struct warden_report){.status = 0, .exit_code = 137};
+    /* Measured again when it is finished, which then says so. */
+    if (census_end(f->census))
+        f->report = (struct warden_report){.status = 0};
     struct helper *next = helper_new(h->broker, h->id, h->serial);
     next->arg = f;
     next->on_end = on_finished;
@@ -290,7 +320,7 @@ static void on_job_end(struct helper *h)
     if (helper_fork(next, finish, f, &err) == 0)
         return;
     broker_reply_err(h->broker, h->serial, &err);
-    free(f);
+    free_finish(f);
     helper_free(next);
 }
 
@@ -299,22 +329,24 @@ static int start(struct broker *b, const struct asked *asked, struct helper_ward
 {
     const struct broker_request *r = &asked->request;
     struct warden_record record;
-    struct finish *f = xcalloc(1, sizeof(*f));
     struct helper *h = helper_new(b, r->id, r->serial);
 
     fill_record(b, r, uid, &record);
     w->record = &record;
     w->deadline_ms = r->deadline_ms + OVERTIME_MS;
+    h->is_job = true;
+    h->on_end = on_job_end;
+    if (helper_exec_warden(h, w, err) != 0) {
+        helper_free(h);
+        return -1;
+    }
+    struct finish *f = xcalloc(1, sizeof(*f));
     f->broker = b;
     f->kind = r->job_kind;
-    h->is_job = true;
+    f->out = fcntl(w->fds[WARDEN_FD_DATA], F_DUPFD_CLOEXEC, 3);
+    f->census = census_begin(h, f->out, &bounds_of[f->kind]);
     h->arg = f;
-    h->on_end = on_job_end;
-    if (helper_exec_warden(h, w, err) == 0)
-        return 0;
-    free(f);
-    helper_free(h);
-    return -1;
+    return 0;
 }
 
 static int begin(struct broker *b, const struct asked *asked, struct helper_warden *w,
@@ -397,7 +429,7 @@ static bool try_clean(struct attempt *a)
         return true;
     }
     struct helper *h = helper_new(a->broker, r->id, r->serial);
-    h->on_end = on_finished;
+    h->on_end = reply_report;
     if (helper_fork(h, remove_job, h, &err) == 0)
         return true;
     broker_reply_err(a->broker, r->serial, &err);

@@ -105,6 +105,55 @@ int tree_remove(int dir, const char *name, struct err *err)
     return rc;
 }
 
+struct census {
+    int64_t bytes, entries; /* left */
+};
+
+static void count_below(struct census *c, int dir, unsigned depth);
+
+static void count_entry(struct census *c, int dir, const char *name, unsigned depth)
+{
+    struct stat st;
+
+    c->entries--;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    int64_t on_disk = (int64_t)st.st_blocks * 512;
+    c->bytes -= on_disk > st.st_size ? on_disk : st.st_size;
+    if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)
+        return;
+    int sub = open_dir(dir, name);
+    if (sub < 0)
+        return;
+    count_below(c, sub, depth + 1);
+    close(sub);
+}
+
+static void count_below(struct census *c, int dir, unsigned depth)
+{
+    DIR *d = list_dir(dir);
+    struct dirent *e;
+
+    if (d == NULL)
+        return;
+    while (c->bytes >= 0 && c->entries >= 0 && (e = readdir(d)) != NULL)
+        if (!is_dots(e->d_name))
+            count_entry(c, dir, e->d_name, depth);
+    closedir(d);
+}
+
+int tree_measure(int dir, int64_t max_bytes, int64_t max_entries, struct err *err)
+{
+    struct census c = {max_bytes, max_entries};
+
+    count_below(&c, dir, 0);
+    if (c.bytes >= 0 && c.entries >= 0)
+        return 0;
+    return err_set(err, ERR_TOO_LARGE, "job_size",
+                   "The job made more than %lld MiB or %lld files and was ended.",
+                   (long long)(max_bytes >> 20), (long long)max_entries);
+}
+
 struct gift {
     int top;
     uid_t uid;

@@ -292,6 +292,21 @@ void cgroup_close(struct cgroup *cg)
     close_fd(&cg->freeze_fd);
 }
 
+void cgroup_settle(void)
+{
+    struct cgroup_tree tree;
+
+    if (cgroup_tree_find(&tree, NULL) != 0 || !tree.v2)
+        return;
+    int base = open_base(&tree, CGROUP_UNIFIED, true, NULL), dir = -1;
+    if (base >= 0 && (mkdirat(base, "wardens", 0755) == 0 || errno == EEXIST))
+        dir = openat(base, "wardens", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0)
+        (void)put(dir, "cgroup.procs", "0");
+    close_fd(&dir);
+    close_fd(&base);
+}
+
 /* Killed processes leave a group some moments later, so rmdir is tried for a second. */
 static int remove_part(const struct cgroup_tree *tree, int part, const char *name, struct err *err)
 {

@@ -59,6 +59,10 @@ void cgroup_kill(const struct cgroup *cg);
 void cgroup_read(const struct cgroup *cg, struct cgroup_stats *stats);
 void cgroup_close(struct cgroup *cg);
 
+/* Moves the caller from the server's own group into redhouse/wardens (v2), so that whoever ends all
+ * of the server's unit leaves it alone. What cannot be done is not. */
+void cgroup_settle(void);
+
 /* Kills what is left in the group and removes it, waiting a second at most; missing is success. */
 int cgroup_remove(const char *name, struct err *err);
 /* Calls fn for each group's name below redhouse/. */

@@ -150,7 +150,10 @@ static int build(struct instance *in, struct setup *setup, struct err *err)
         return -1;
     if (fill_run_folder(in, setup, err) != 0 || make_channels(in, setup, err) != 0)
         return -1;
-    return start_sandbox(in, setup, err);
+    int rc = start_sandbox(in, setup, err);
+    if (rc == 0)
+        cgroup_settle();
+    return rc;
 }
 
 int instance_start(struct instance *in, const struct warden_record *record, struct err *err)

@@ -24,7 +24,7 @@ test('an instance runs under cgroup v2 limits', async () => {
   const out = fs.mkdtempSync(path.join(os.tmpdir(), 'redhouse-uml-'));
   const guest = spawn('linux.uml', ['mem=1200M', 'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', 'con=null',
     'con0=null,fd:1', 'quiet', `init=${path.join(root, 'tests/e2e/cgroup2/init')}`, `OUT=${out}`, `ROOT=${root}`,
-    'REDHOUSE_BUILD=build/release', 'REDHOUSE_PATIENCE_MS=90000'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    'REDHOUSE_BUILD=build/release', `REDHOUSE_WARDEN=${path.join(root, 'build/redhouse-warden')}`, 'REDHOUSE_PATIENCE_MS=90000'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let console_ = '';
   for (const stream of [guest.stdout, guest.stderr]) stream.on('data', (part) => { console_ += part; });
   const timer = setTimeout(() => process.kill(-guest.pid, 'SIGKILL'), DEADLINE_MS);
@@ -33,6 +33,6 @@ test('an instance runs under cgroup v2 limits', async () => {
   const read = (name) => { try { return fs.readFileSync(path.join(out, name), 'utf8'); } catch { return ''; } };
   const tap = read('inside.tap');
   assert.equal(read('status').trim(), '0', `${tap}\n${console_.slice(-2000)}`);
-  assert.match(tap, /^# pass 6$/m);
+  assert.match(tap, /^# pass 7$/m);
   fs.rmSync(out, { recursive: true });
 });

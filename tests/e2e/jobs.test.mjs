@@ -95,6 +95,18 @@ describe('a git job', () => {
     assert.deepEqual([r.status, r.code], [-1, 'job_memory']);
   });
 
+  test('ends when it fills the disk, with one file or with many', async () => {
+    const begun = Date.now();
+    const many = await fetch_('cd /job/out; i=0; while true; do head -c 300000000 /dev/zero > $i; i=$((i+1)); sleep 0.1; done');
+    assert.deepEqual([many.status, many.code], [-1, 'job_size']);
+    assert.ok(Date.now() - begun < 40000);
+    assert.equal((await p.ask({ verb: 'job-clean', id: many.id })).status, 0);
+    const sparse = await fetch_('cd /job/out; for i in 1 2 3; do truncate -s 500M $i; done');
+    assert.deepEqual([sparse.status, sparse.code], [-1, 'job_size']);
+    const one = await fetch_('truncate -s 600M /job/out/x');
+    assert.deepEqual([one.status, one.exit], [0, 153 /* SIGXFSZ */]);
+  });
+
   test('ends when it is killed', async () => {
     const id = newId();
     const running = fetch_('sleep 60', {}, id);

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = path.join(root, process.env.REDHOUSE_BUILD || 'build/dev');
+const wardenPath = process.env.REDHOUSE_WARDEN || path.join(build, 'redhouse-warden');
 export const serverUid = 61200;
 export const uidBase = 3000000;
 // In a slow guest everything takes longer.
@@ -159,7 +160,7 @@ export class Platform {
 class Broker {
   constructor(platform) {
     this.tool = spawn(path.join(build, 'tools/broker_tool'), [platform.data, platform.stacks,
-      path.join(build, 'redhouse-warden'), platform.self || path.join(build, 'tools/broker_tool'),
+      wardenPath, platform.self || path.join(build, 'tools/broker_tool'),
       String(serverUid), String(uidBase)], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.waiting = new Map();
     this.n = 0;

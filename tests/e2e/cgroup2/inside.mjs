@@ -29,6 +29,11 @@ test('the limits are written and everything of the sandbox is in the group', asy
   assert.equal((await p.inside(id, 'return require("fs").readFileSync("/proc/self/cgroup", "utf8")')).value, '0::/\n');
 });
 
+test('the warden left the group of whoever started it', async () => {
+  const pid = fs.readFileSync(p.run(id, 'warden.pid'), 'utf8').split(' ')[0];
+  assert.equal(fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8'), '0::/redhouse/wardens\n');
+});
+
 test('statistics come from the group', async () => {
   const stats = await warden.stats();
   assert.ok(stats.memory > 10 << 20 && stats.memory < 96 << 20, JSON.stringify(stats));
