@@ -55,7 +55,7 @@ static void on_done(struct helper *h)
 void stack_commit(struct broker *b, const struct asked *asked)
 {
     const struct broker_request *r = &asked->request;
-    const struct commit c = {b, r->id, r->stack};
+    struct commit c = {b, r->id, r->stack};
     struct err err;
 
     if (helper_find(b, r->id) != NULL) {
@@ -65,7 +65,7 @@ void stack_commit(struct broker *b, const struct asked *asked)
     }
     struct helper *h = helper_new(b, r->id, r->serial);
     h->on_end = on_done;
-    if (helper_fork(h, commit, (void *)(uintptr_t)&c, &err) == 0)
+    if (helper_fork(h, commit, &c, &err) == 0)
         return;
     broker_reply_err(b, r->serial, &err);
     helper_free(h);

@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,20 +50,21 @@ static int stamp(char *out, size_t size)
 
 void logfile_line(struct logfile *log, struct text line)
 {
-    char time[40];
-    int n = stamp(time, sizeof(time));
+    static char whole[LOGFILE_LINE + 64];
+    size_t at = (size_t)stamp(whole, sizeof(whole)), n = line.len;
 
+    n = n < LOGFILE_LINE ? n : LOGFILE_LINE;
+    if (n > 0)
+        memcpy(whole + at, line.base, n);
+    at += n;
+    whole[at++] = '\n';
     if (log->fd < 0)
         open_current(log);
-    if (log->fd >= 0 && log->bytes > 0 && log->bytes + n + (int64_t)line.len + 1 > LOGFILE_BYTES) {
+    if (log->fd >= 0 && log->bytes > 0 && log->bytes + (int64_t)at > LOGFILE_BYTES) {
         rotate(log);
         open_current(log);
     }
-    if (log->fd < 0)
-        return;
-    struct iovec parts[] = {
-        {time, (size_t)n}, {(void *)(uintptr_t)line.base, line.len}, {(void *)(uintptr_t) "\n", 1}};
-    ssize_t done = writev(log->fd, parts, 3);
+    ssize_t done = log->fd < 0 ? -1 : write(log->fd, whole, at);
     if (done > 0)
         log->bytes += done;
 }

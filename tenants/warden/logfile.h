@@ -9,6 +9,7 @@
 #define LOGFILE_NAME "node-red.log"
 #define LOGFILE_BYTES (4 << 20)
 #define LOGFILE_OLD 4
+#define LOGFILE_LINE 16384 /* what is longer is cut */
 
 struct logfile {
     int dir; /* the owner's */

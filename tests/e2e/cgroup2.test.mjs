@@ -33,6 +33,6 @@ test('an instance runs under cgroup v2 limits', async () => {
   const read = (name) => { try { return fs.readFileSync(path.join(out, name), 'utf8'); } catch { return ''; } };
   const tap = read('inside.tap');
   assert.equal(read('status').trim(), '0', `${tap}\n${console_.slice(-2000)}`);
-  assert.match(tap, /^# pass 7$/m);
+  assert.match(tap, /^# pass 8$/m);
   fs.rmSync(out, { recursive: true });
 });

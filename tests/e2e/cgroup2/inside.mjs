@@ -34,6 +34,14 @@ test('the warden left the group of whoever started it', async () => {
   assert.equal(fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8'), '0::/redhouse/wardens\n');
 });
 
+test('warden and process 1 are small', async () => {
+  const pid = fs.readFileSync(p.run(id, 'warden.pid'), 'utf8').split(' ')[0];
+  for (const one of [pid, (await warden.hello).pid]) {
+    const kb = Number(/^Pss: +(\d+) kB$/m.exec(fs.readFileSync(`/proc/${one}/smaps_rollup`, 'utf8'))[1]);
+    assert.ok(kb > 0 && kb < 1000, `${kb} kB`);
+  }
+});
+
 test('statistics come from the group', async () => {
   const stats = await warden.stats();
   assert.ok(stats.memory > 10 << 20 && stats.memory < 96 << 20, JSON.stringify(stats));
