@@ -1,7 +1,7 @@
 // Runs the suites one after another, shows what each says of itself, and ends with `N passed, N failed`.
 import { spawn } from 'node:child_process'
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 const logs = join(root, 'build', 'log')
@@ -11,19 +11,22 @@ const files = (dir, ending) =>
   existsSync(join(root, dir))
     ? readdirSync(join(root, dir)).filter((f) => f.endsWith(ending)).sort().map((f) => `${dir}/${f}`)
     : []
-const node = (...args) => ['node', ['--test', '--test-reporter=tap', '--test-concurrency=1', ...args]]
 const plugins = existsSync(join(root, 'plugins'))
   ? readdirSync(join(root, 'plugins')).flatMap((p) => files(`plugins/${p}/test`, '.test.js').concat(files(`plugins/${p}/test`, '.test.mjs')))
   : []
 
-// name, command, minutes it may take
+const whole = (command, ...args) => [{ label: '', command, args }]
+const each = (list) =>
+  list.map((file) => ({ label: basename(file).replace(/\.test\.m?js$/, ''), command: 'node', args: ['--test', '--test-reporter=tap', file] }))
+
+// name, what it runs, minutes that one run may take
 const suites = [
-  ['check', ['bash', ['tests/check/run']], 5],
-  ['unit', ['ctest', ['--preset', 'dev', '-L', 'unit|replay']], 10],
-  ['threads', ['ctest', ['--preset', 'tsan', '-L', 'threads']], 10],
-  ['plugins', node(...plugins), 10],
-  ['hostile', node(...files('tests/hostile', '.test.mjs')), 15],
-  ['e2e', node(...files('tests/e2e', '.test.mjs')), 30],
+  ['check', whole('bash', 'tests/check/run'), 5],
+  ['unit', whole('ctest', '--preset', 'dev', '-L', 'unit|replay'), 10],
+  ['threads', whole('ctest', '--preset', 'tsan', '-L', 'threads'), 10],
+  ['plugins', each(plugins), 3],
+  ['hostile', each(files('tests/hostile', '.test.mjs')), 4],
+  ['e2e', each(files('tests/e2e', '.test.mjs')), 8],
 ]
 
 function count(name, text) {
@@ -40,9 +43,9 @@ function failures(text) {
   return lines.flatMap((line, i) => (/^\s*not ok |^FAIL|\*\*\*(Failed|Timeout)|\[  FAILED/.test(line) ? lines.slice(i, i + 14) : []))
 }
 
-async function run([name, [command, args], minutes]) {
-  const started = Date.now()
-  const log = createWriteStream(join(logs, `${name}.log`))
+async function once(name, { label, command, args }, minutes) {
+  const file = join(logs, `${name}${label && `-${label}`}.log`)
+  const log = createWriteStream(file)
   const child = spawn(command, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let late = false
   const timer = setTimeout(() => {
@@ -54,14 +57,34 @@ async function run([name, [command, args], minutes]) {
   const code = await new Promise((done) => child.on('close', done))
   clearTimeout(timer)
   await new Promise((done) => log.end(done))
-  const text = readFileSync(join(logs, `${name}.log`), 'utf8')
+  const text = readFileSync(file, 'utf8')
   const result = count(name, text)
-  // A suite that dies, hangs or runs nothing has failed, whatever it counted.
+  // A run that dies, hangs or tests nothing has failed, whatever it counted.
   if ((code !== 0 && result.failed === 0) || late || result.passed + result.failed === 0) result.failed++
-  const seconds = ((Date.now() - started) / 1000).toFixed(0)
-  console.log(`${name}: ${result.passed} passed, ${result.failed} failed in ${seconds} s${late ? ' (its time was over)' : ''}`)
-  if (result.failed) console.log(failures(text).slice(0, 200).join('\n') || text.split('\n').slice(-60).join('\n'))
+  result.said = result.failed === 0 ? '' : `${label || name}${late ? `: not done within ${minutes} minutes` : ''}\n` +
+    (failures(text).slice(0, 120).join('\n') || text.split('\n').slice(-40).join('\n'))
   return result
+}
+
+async function run([name, parts, minutes]) {
+  const started = Date.now()
+  const total = { passed: 0, failed: 0 }
+  const said = []
+  for (const part of parts) {
+    let result = await once(name, part, minutes)
+    // One more try for a file that drives real clients and browsers on a busy machine; that it needed one is told.
+    if (result.failed && parts.length > 1) {
+      said.push(`${name}: first try of ${result.said}`)
+      result = await once(name, part, minutes)
+    }
+    if (result.failed) said.push(`${name}: ${result.said}`)
+    total.passed += result.passed
+    total.failed += result.failed
+  }
+  const seconds = ((Date.now() - started) / 1000).toFixed(0)
+  console.log(`${name}: ${total.passed} passed, ${total.failed} failed in ${seconds} s`)
+  if (said.length) console.log(said.join('\n'))
+  return total
 }
 
 const wanted = process.argv.slice(2)

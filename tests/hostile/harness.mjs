@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import readline from 'node:readline'
 import tls from 'node:tls'
+import { endsInTime } from './http.mjs'
 
 const program = process.env.PROXY_FIXTURE ?? 'build/dev/hostile/proxy_fixture'
 export const HOST = 'demo.localhost'
@@ -131,7 +132,7 @@ export class Fixture {
 
   async stop() {
     this.child.stdin.end()
-    const { code, signal } = await this.ended
+    const { code, signal } = await endsInTime(this.child, this.ended)
     rmSync(this.folder, { recursive: true, force: true })
     if (code !== 0 || this.errors) throw new Error(`the fixture ended with ${code ?? signal}: ${this.errors}`)
   }

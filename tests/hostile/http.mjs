@@ -22,6 +22,14 @@ export async function until(what, check, ms = 20000) {
   }
 }
 
+/** How a fixture that was told to end ended; one that hangs is aborted, which fails its test with SIGABRT. */
+export async function endsInTime(child, ended) {
+  const timer = setTimeout(() => child.kill('SIGABRT'), 30000)
+  const how = await ended
+  clearTimeout(timer)
+  return how
+}
+
 export class Server {
   static async start(options = {}) {
     const s = new Server()
@@ -59,7 +67,7 @@ export class Server {
   async end() {
     const alive = this.child.exitCode === null && this.child.signalCode === null
     this.child.stdin.end()
-    const { code, signal } = await this.exited
+    const { code, signal } = await endsInTime(this.child, this.exited)
     rmSync(this.dir, { recursive: true, force: true })
     if (!alive || code !== 0) throw new Error(`the fixture ended with ${code ?? signal}: ${this.errors}`)
     if (/Sanitizer|runtime error/.test(this.errors)) throw new Error(this.errors)

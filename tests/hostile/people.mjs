@@ -6,6 +6,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import readline from 'node:readline'
+import { endsInTime } from './http.mjs'
 
 const program = process.env.PEOPLE_FIXTURE ?? 'build/dev/hostile/people_fixture'
 export const COOKIE = 'redhouse_ab12'
@@ -64,7 +65,7 @@ export class People {
 
   async close() {
     this.child.stdin.end()
-    const { code, signal } = await this.ended
+    const { code, signal } = await endsInTime(this.child, this.ended)
     if (code !== 0) throw new Error(`the fixture ended with ${code ?? signal}: ${this.errors}`)
   }
 
