@@ -158,11 +158,19 @@ static int fill(struct config *config, struct pool *pool, struct err *err)
 int config_read(struct config *config, struct pool *pool, char **argv, int *rest, struct err *err)
 {
     const char *file = pool_printf(pool, "%s/redhouse.conf", find_data(argv));
+    int words = 0;
 
     *config = (struct config){0};
     if (access(file, R_OK) != 0)
         file = NULL;
-    if (option_read(config_options, config_n_options, config, pool, file, argv, rest, err) != 0)
+    if (option_read(config_options, config_n_options, config, pool, file, argv, &words, err) != 0)
         return -1;
+    if (rest == NULL && argv[words] != NULL)
+        return err_set(
+            err, ERR_INVALID, "unexpected_word",
+            "\"%s\" is not expected here: options are --NAME VALUE, switches --NAME alone.",
+            argv[words]);
+    if (rest != NULL)
+        *rest = words;
     return fill(config, pool, err);
 }

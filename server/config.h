@@ -27,6 +27,6 @@ extern const struct option config_options[];
 extern const size_t config_n_options;
 
 /* Reads defaults, DATA/redhouse.conf, environment and flags; fills what follows from others
- * (public_url, instance_domain, stacks). *rest is the index of the first argument that is no flag.
- */
+ * (public_url, instance_domain, stacks). *rest is the index of the first argument that is no flag;
+ * NULL: there may be none. */
 int config_read(struct config *config, struct pool *pool, char **argv, int *rest, struct err *err);

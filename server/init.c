@@ -12,6 +12,7 @@
 #include "server/commands.h"
 #include "server/config.h"
 #include "server/datadir.h"
+#include "server/plugins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,7 @@ static int init(const struct config *config, struct pool *pool, struct err *err)
     const char *control = pool_printf(pool, "%s/redhouse.db", config->data);
     const char *uplink = config->uplink;
     struct text password;
+    char plugins[PLUGINS_HASH];
     uid_t uid;
     gid_t gid;
     int lock;
@@ -136,6 +138,9 @@ static int init(const struct config *config, struct pool *pool, struct err *err)
         return -1;
     if (uplink == NULL)
         uplink = uplink_of_npm(pool);
+    /* Here, so that the first start is as quick as every other. */
+    if (plugins_unpack(config->data, plugins, err) != 0)
+        return -1;
     if (write_conf(config, uplink, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
         datadir_lock(config->data, &lock, err) != 0)
         return -1;
@@ -151,9 +156,8 @@ int command_init(const struct command *command, int argc, char **argv)
     auto_pool struct pool *pool = pool_new();
     struct config config;
     struct err err;
-    int rest = 0;
 
-    if (config_read(&config, pool, argv, &rest, &err) != 0 || init(&config, pool, &err) != 0)
+    if (config_read(&config, pool, argv, NULL, &err) != 0 || init(&config, pool, &err) != 0)
         return command_fail(&err);
     printf("The platform is in %s; start it with `redhouse serve --data %s`.\n", config.data,
            config.data);

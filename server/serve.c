@@ -193,9 +193,9 @@ int command_serve(const struct command *command, int argc, char **argv)
     auto_pool struct pool *pool = pool_new();
     struct config config;
     struct err err;
-    int rest = 0, status = 0;
+    int status = 0;
 
-    if (config_read(&config, pool, argv, &rest, &err) != 0 ||
+    if (config_read(&config, pool, argv, NULL, &err) != 0 ||
         choose_port(&config, pool, &err) != 0 || serve(&config, pool, &status, &err) != 0)
         return command_fail(&err);
     return status;
@@ -219,7 +219,6 @@ int command_stop(const struct command *command, int argc, char **argv)
     auto_pool struct pool *pool = pool_new();
     struct config config;
     struct err err;
-    int rest = 0;
     bool instances = false;
 
     for (int i = 0; i < argc; i++) {
@@ -230,7 +229,7 @@ int command_stop(const struct command *command, int argc, char **argv)
             argv[k] = argv[k + 1];
         break;
     }
-    if (config_read(&config, pool, argv, &rest, &err) != 0)
+    if (config_read(&config, pool, argv, NULL, &err) != 0)
         return command_fail(&err);
     pid_t pid = datadir_holder(config.data);
     if (pid == 0) {

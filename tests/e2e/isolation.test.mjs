@@ -4,23 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, raw, Redhouse, root, sleep, until } from './redhouse.mjs'
+import { instanceCookie, npm, raw, Redhouse, root, sleep, until } from './redhouse.mjs'
 
 const hello = join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello')
-
-// The cookie of an instance's host, by way of a ticket. Follows redirects by hand.
-async function instanceCookie(r, portalCookie, host) {
-  const jar = { [r.domain]: [portalCookie], [host]: [] }
-  let at = `http://${host}:${r.port}/.redhouse/login?to=/`
-  for (let i = 0; i < 6; i++) {
-    const url = new URL(at)
-    const answer = await raw(r, url.hostname, url.pathname + url.search, { headers: { cookie: jar[url.hostname].join('; ') } })
-    for (const set of answer.headers['set-cookie'] ?? []) jar[url.hostname].push(set.split(';')[0])
-    if (![302, 303].includes(answer.status)) break
-    at = new URL(answer.headers.location, at).href
-  }
-  return jar[host].join('; ')
-}
 
 describe('two tenants', () => {
   let r, ada, eve, cookies

@@ -51,6 +51,20 @@ export function raw(r, host, path, { method = 'GET', headers = {}, body } = {}) 
   })
 }
 
+// The cookie of an instance's host, by way of a ticket. Follows redirects by hand.
+export async function instanceCookie(r, portalCookie, host) {
+  const jar = { [r.domain]: [portalCookie], [host]: [] }
+  let at = `http://${host}:${r.port}/.redhouse/login?to=/`
+  for (let i = 0; i < 6; i++) {
+    const url = new URL(at)
+    const answer = await raw(r, url.hostname, url.pathname + url.search, { headers: { cookie: jar[url.hostname].join('; ') } })
+    for (const set of answer.headers['set-cookie'] ?? []) jar[url.hostname].push(set.split(';')[0])
+    if (![302, 303].includes(answer.status)) break
+    at = new URL(answer.headers.location, at).href
+  }
+  return jar[host].join('; ')
+}
+
 export class Redhouse {
   static async start(options = {}) {
     const r = new Redhouse()
