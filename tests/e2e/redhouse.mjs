@@ -6,6 +6,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { sweep } from './processes.mjs'
 
 export const root = join(import.meta.dirname, '..', '..')
 export const binary = process.env.REDHOUSE_BINARY ?? join(root, 'build', 'dev', 'redhouse')
@@ -39,9 +40,9 @@ export async function until(what, fn, ms = 30000) {
 }
 
 // A request with any Host, cookies and headers, as a browser on that host would send it.
-export function raw(r, host, path, { method = 'GET', headers = {}, body } = {}) {
+export function raw(r, host, path, { method = 'GET', headers = {}, body, ms = 60000 } = {}) {
   return new Promise((done, fail) => {
-    const req = request({ host: '127.0.0.1', port: r.port, path, method, headers: { host: `${host}:${r.port}`, ...headers } }, (answer) => {
+    const req = request({ signal: AbortSignal.timeout(ms), host: '127.0.0.1', port: r.port, path, method, headers: { host: `${host}:${r.port}`, ...headers } }, (answer) => {
       let text = ''
       answer.on('data', (chunk) => { text += chunk })
       answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, text }))
@@ -144,6 +145,7 @@ export class Redhouse {
     } catch {
       this.process.kill('SIGKILL')
     }
+    sweep(this.data)
     if (process.env.REDHOUSE_KEEP) console.error(`kept: ${this.data}`)
     else rmSync(this.data, { recursive: true, force: true })
   }
@@ -153,6 +155,7 @@ export class Redhouse {
     const answer = await fetch(`${this.url}${path}`, {
       method,
       redirect: 'manual',
+      signal: AbortSignal.timeout(60000),
       headers: { ...(body !== undefined ? { 'content-type': 'application/json' } : {}), origin: this.url, ...headers },
       body: body !== undefined ? JSON.stringify(body) : undefined,
     })
