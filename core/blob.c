@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,7 @@
 
 struct blobs {
     char *dir;
+    atomic_bool made[256]; /* which folders are known to be there, by their first byte */
 };
 
 struct blob_writer {
@@ -53,7 +55,7 @@ struct blobs *blobs_open(const char *dir, struct err *err)
     if (file_mkdirs(temp, DIR_MODE, err) != 0 || file_mkdirs(named, DIR_MODE, err) != 0 ||
         clear_temp(temp, err) != 0)
         return NULL;
-    struct blobs *blobs = xmalloc(sizeof(*blobs));
+    struct blobs *blobs = xcalloc(1, sizeof(*blobs));
     blobs->dir = xstrdup(dir);
     return blobs;
 }
@@ -130,36 +132,36 @@ int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err)
 
 /* True if the blob is there with its length. Whoever put it there may not have synced the folder
  * yet, so that is done here as well. */
-static int find_existing(const char *path, const char *folder, size_t bytes, bool *found,
+static int find_existing(struct blobs *blobs, const struct blob_id *id, size_t bytes, bool *found,
                          struct err *err)
 {
+    auto_pool struct pool *pool = pool_new();
     struct stat st;
 
-    *found = stat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == bytes;
-    return *found ? file_sync_dir(folder, err) : 0;
+    *found = stat(path_of(blobs, pool, id), &st) == 0 && S_ISREG(st.st_mode) &&
+             (uint64_t)st.st_size == bytes;
+    return *found ? file_sync_dir(folder_of(blobs, pool, blob_hex(pool, id)), err) : 0;
 }
 
-static int publish(struct blob_writer *w, const struct blob_id *id, struct err *err)
+/* Gives a written file its name. */
+static int place(struct blobs *blobs, const struct blob_id *id, int fd, const char *temp,
+                 struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
-    const char *path = path_of(w->blobs, pool, id);
-    const char *folder = folder_of(w->blobs, pool, blob_hex(pool, id));
-    bool found;
+    atomic_bool *made = &blobs->made[id->sha512[0]];
 
-    if (find_existing(path, folder, w->bytes, &found, err) != 0)
+    if (!atomic_load(made) &&
+        file_mkdirs(folder_of(blobs, pool, blob_hex(pool, id)), DIR_MODE, err) != 0)
         return -1;
-    if (found)
-        return 0;
-    if (file_mkdirs(folder, DIR_MODE, err) != 0)
-        return -1;
-    return file_publish(w->fd, w->temp, path, err);
+    atomic_store(made, true);
+    return file_publish(fd, temp, path_of(blobs, pool, id), err);
 }
 
-static void release(struct blob_writer *w)
+static void release(struct blob_writer *w, bool placed)
 {
     file_close(w->fd);
-    /* no longer there if it was published */
-    file_unlink(w->temp, NULL);
+    if (!placed)
+        file_unlink(w->temp, NULL);
     digest_free(w->digest);
     free(w->temp);
     free(w);
@@ -169,11 +171,14 @@ int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, stru
 {
     struct blob_id made;
     uint64_t written = w->bytes;
+    bool found = false;
 
     digest_end(w->digest, made.sha512);
     w->digest = NULL;
-    int rc = publish(w, &made, err);
-    release(w);
+    int rc = find_existing(w->blobs, &made, w->bytes, &found, err);
+    if (rc == 0 && !found)
+        rc = place(w->blobs, &made, w->fd, w->temp, err);
+    release(w, rc == 0 && !found);
     if (rc != 0)
         return -1;
     *id = made;
@@ -185,31 +190,31 @@ int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, stru
 void blob_abort(struct blob_writer *w)
 {
     if (w != NULL)
-        release(w);
+        release(w, false);
 }
 
 int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err)
 {
-    auto_pool struct pool *pool = pool_new();
-    struct blob_id known;
+    char name[27];
     bool found;
+    int fd;
 
-    sha512(content, known.sha512);
-    const char *folder = folder_of(blobs, pool, blob_hex(pool, &known));
-    if (find_existing(path_of(blobs, pool, &known), folder, content.len, &found, err) != 0)
+    sha512(content, id->sha512);
+    if (find_existing(blobs, id, content.len, &found, err) != 0)
         return -1;
-    if (found) {
-        *id = known;
+    if (found)
         return 0;
-    }
-    struct blob_writer *w = blob_begin(blobs, content.len, err);
-    if (w == NULL)
+    random_id(name);
+    auto_free char *temp = xprintf("%s/tmp/%s", blobs->dir, name);
+    if (file_create(temp, FILE_MODE, &fd, err) != 0)
         return -1;
-    if (blob_write(w, content.base, content.len, err) != 0) {
-        blob_abort(w);
-        return -1;
-    }
-    return blob_commit(w, id, NULL, err);
+    int rc = file_write_all(fd, content.base, content.len, err);
+    if (rc == 0)
+        rc = place(blobs, id, fd, temp, err);
+    if (rc != 0)
+        file_unlink(temp, NULL);
+    file_close(fd);
+    return rc;
 }
 
 int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
