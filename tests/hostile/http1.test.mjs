@@ -261,7 +261,7 @@ test('whoever must change their password may do only that', async () => {
   const headers = { cookie: `redhouse_test=${s.freshCookie}` }
   const answer = await s.request('GET', '/user', { headers })
   assert.equal(answer.status, 403)
-  assert.equal(answer.json().code, 'password_change_needed')
+  assert.equal(answer.json().code, 'password_change_required')
   assert.equal((await s.request('GET', '/before', { headers })).status, 200)
 })
 
