@@ -100,8 +100,8 @@ static int check_shape(const struct theme *theme, size_t i, const struct json *n
         return theme_file(theme, node->text) != NULL
                    ? 0
                    : err_set(err, ERR_UNPROCESSABLE, "missing_file",
-                             "theme.json names \"%.*s\", which is not there.",
-                             TEXT_ARG(text_sub(node->text, 0, 60)));
+                             "The bundle holds no file \"%.*s\", which theme.json names in \"%s\".",
+                             TEXT_ARG(text_sub(node->text, 0, 60)), path);
     case SHAPE_TOKENS:
         return check_tokens(path, node, err);
     case SHAPE_CATEGORIES:

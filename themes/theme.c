@@ -4,10 +4,10 @@
 #include "core/err.h"
 #include "core/json.h"
 #include "core/pool.h"
+#include "themes/inert.h"
 #include "themes/token.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* What a file may be: by its ending, and its first bytes must agree. */
 static const struct {
@@ -39,52 +39,7 @@ const struct theme_file *theme_file(const struct theme *theme, struct text name)
     return NULL;
 }
 
-static bool has_nocase(struct text t, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (size_t i = 0; i + n <= t.len; i++)
-        if (strncasecmp(t.base + i, needle, n) == 0)
-            return true;
-    return false;
-}
-
-/* A courtesy to the author: what the editor's content policy would refuse anyway is told when it is
- * set. */
-static int check_css(struct text css, struct err *err)
-{
-    static const char *const refused[] = {"@import", "http:",       "https:",      "url(//",
-                                          "url('//", "url(\"//",    "javascript:", "expression(",
-                                          "</style", "-moz-binding"};
-
-    if (!text_is_utf8(css))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_css", "The theme's style sheet is not UTF-8.");
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        if (has_nocase(css, refused[i]))
-            return err_set(
-                err, ERR_UNPROCESSABLE, "bad_css",
-                "The theme's style sheet holds \"%s\": it may name only files of its own bundle.",
-                refused[i]);
-    return 0;
-}
-
-static int check_svg(struct text name, struct text svg, struct err *err)
-{
-    static const char *const refused[] = {"<script", "javascript:", "<foreignobject", "<!entity",
-                                          "http-equiv"};
-
-    if (!text_is_utf8(svg) || !has_nocase(svg, "<svg"))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_image", "\"%.*s\" is no SVG image.",
-                       TEXT_ARG(name));
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        if (has_nocase(svg, refused[i]))
-            return err_set(err, ERR_UNPROCESSABLE, "bad_image",
-                           "\"%.*s\" holds \"%s\": a theme's image must not run anything.",
-                           TEXT_ARG(name), refused[i]);
-    return 0;
-}
-
-static int take_file(struct theme_file *file, struct err *err)
+static int take_file(struct pool *pool, struct theme_file *file, struct err *err)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (!text_ends(file->name, kinds[i].ending))
@@ -96,8 +51,8 @@ static int take_file(struct theme_file *file, struct err *err)
                            "\"%.*s\" is not what its name says.", TEXT_ARG(file->name));
         file->type = text_of(kinds[i].type);
         if (text_is(file->type, "image/svg+xml"))
-            return check_svg(file->name, file->content, err);
-        return text_is(file->type, "text/css") ? check_css(file->content, err) : 0;
+            return inert_svg(file->name, file->content, err);
+        return text_is(file->type, "text/css") ? inert_css(pool, file->content, err) : 0;
     }
     return err_set(
         err, ERR_UNPROCESSABLE, "bad_file",
@@ -145,7 +100,7 @@ static int take_entry(void *arg, const struct bundle_entry *entry, struct bundle
     struct theme_file *file = &t->theme->files[t->theme->n_files];
     *file = (struct theme_file){
         .name = text_dup(t->pool, name), .content = content, .bytes = (int64_t)content.len};
-    if (take_file(file, err) != 0)
+    if (take_file(t->pool, file, err) != 0)
         return -1;
     t->theme->n_files++;
     return 0;
