@@ -273,8 +273,8 @@ static void commit_group(struct db *db, struct db_group *g)
     bool failed = lost;
 
     if (lost)
-        err_set(&err, ERR_INTERNAL, "write_failed",
-                "The change could not be written; nothing of it was kept.");
+        err_set(&err, ERR_UNAVAILABLE, "write_failed",
+                "The change could not be written and nothing of it was kept; try again.");
     else
         failed = db_exec(&db->writer, "COMMIT", &err) != 0;
     if (failed && sqlite3_get_autocommit(db->writer.sqlite) == 0)

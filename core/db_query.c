@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/pool.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +31,14 @@ int db_fail(struct db_conn *conn, int rc, struct err *err)
     case SQLITE_FULL:
         if (conn->db->limited)
             return err_set(err, ERR_TOO_LARGE, "quota", "The tenant's data has reached its limit.");
-        return err_set(err, ERR_INTERNAL, "disk_full", "The disk is full.");
+        return err_disk_full(err);
+    case SQLITE_IOERR_SHMSIZE:
+    case SQLITE_IOERR_SHMOPEN:
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_CANTOPEN:
+        if (conn->sqlite != NULL && sqlite3_system_errno(conn->sqlite) == ENOSPC)
+            return err_disk_full(err);
+        break;
     default:
         break;
     }
@@ -47,8 +55,8 @@ static struct statement *statement_of(struct db_conn *conn, const char *sql, str
     /* Outside its transaction a statement would commit by itself: the group is lost. */
     if (conn == &conn->db->writer && conn->db->group != NULL &&
         sqlite3_get_autocommit(conn->sqlite) != 0) {
-        err_set(err, ERR_INTERNAL, "write_failed",
-                "The change could not be written; nothing of it was kept.");
+        err_set(err, ERR_UNAVAILABLE, "write_failed",
+                "The change could not be written and nothing of it was kept; try again.");
         return NULL;
     }
     struct statement **bucket = &conn->cache[((uintptr_t)sql >> 3) % DB_BUCKETS];

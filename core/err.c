@@ -45,6 +45,8 @@ int err_errno(struct err *err, const char *fmt, ...)
 
     if (err == NULL)
         return -1;
+    if (saved == ENOSPC || saved == EDQUOT)
+        return err_disk_full(err);
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
@@ -52,6 +54,12 @@ int err_errno(struct err *err, const char *fmt, ...)
     put(err, ERR_INTERNAL, "internal", text);
     errno = saved;
     return -1;
+}
+
+int err_disk_full(struct err *err)
+{
+    return err_set(err, ERR_NO_SPACE, "disk_full",
+                   "The server's disk is full. Try again once an administrator has made room.");
 }
 
 int err_status(enum err_kind kind)
@@ -87,6 +95,8 @@ int err_status(enum err_kind kind)
         return 503;
     case ERR_TIMEOUT:
         return 504;
+    case ERR_NO_SPACE:
+        return 507;
     }
     return 500;
 }

@@ -25,6 +25,7 @@ enum err_kind {
     ERR_UPSTREAM,      /* 502: somebody we depend on answered badly */
     ERR_UNAVAILABLE,   /* 503: full or not up; Retry-After */
     ERR_TIMEOUT,       /* 504 */
+    ERR_NO_SPACE,      /* 507: the disk is full */
 };
 
 struct err {
@@ -36,7 +37,10 @@ struct err {
 /* Fills err (which may be NULL) and returns -1, so that failing is one statement. */
 int err_set(struct err *err, enum err_kind kind, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* As err_set with ERR_INTERNAL and strerror(errno) appended. */
+/* As err_set with ERR_INTERNAL and strerror(errno) appended; a full disk (ENOSPC, EDQUOT) is
+ * ERR_NO_SPACE "disk_full" instead, with its own sentence. */
 int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The disk that holds our data is full. */
+int err_disk_full(struct err *err);
 /* The HTTP status of a kind: the one place that knows. */
 int err_status(enum err_kind kind);

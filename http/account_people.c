@@ -196,7 +196,7 @@ int account_tenant_create(struct account *account, struct text slug, struct text
         return -1;
     if (db_do(tx.conn, err, sql, "zssi", id, slug, name, clock_wall_ms()) < 0) {
         if (err->kind == ERR_CONFLICT)
-            err_set(err, ERR_CONFLICT, "slug_taken", "There is a tenant \"%.*s\" already.",
+            err_set(err, ERR_CONFLICT, "slug_taken", "The slug \"%.*s\" is taken; choose another.",
                     TEXT_ARG(slug));
         return -1;
     }

@@ -47,6 +47,7 @@ const char *answer_reason(int status)
         {502, "Bad Gateway"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         if (reasons[i].status == status)
@@ -181,12 +182,12 @@ static void set_failure_headers(struct call *c, int status)
 void answer_fail(struct call *c, int status, const struct err *err)
 {
     struct text detail = text_of(err->text);
-    if (err->kind == ERR_INTERNAL) {
+    if (err->kind == ERR_INTERNAL || err->kind == ERR_NO_SPACE)
         log_error("http", "a request failed", "id=%s method=%.*s path=%.*s text=%s", c->id,
                   TEXT_ARG(c->method), TEXT_ARG(c->path), err->text);
+    if (err->kind == ERR_INTERNAL)
         detail =
             text_printf(c->pool, "Something went wrong here. The log has more under %s.", c->id);
-    }
     if (!answer_begin(c, status))
         return;
     struct buf auto_buf out;

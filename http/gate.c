@@ -119,9 +119,21 @@ static bool is_for_instance(enum face face, struct text path)
            !text_is(path, "/.redhouse");
 }
 
+static size_t body_limit(const struct route *route)
+{
+    if (route == NULL)
+        return HTTP_PROXY_MAX_BODY;
+    return route->max_body != 0 ? route->max_body : HTTP_DEFAULT_MAX_BODY;
+}
+
 static enum verdict too_large(struct request *r)
 {
-    return refuse(r, 413, "body_too_large", "The request's body is larger than allowed here.");
+    struct err err;
+    err_set(&err, ERR_TOO_LARGE, "body_too_large",
+            "The request's body is larger than the %zu kB that are allowed here.",
+            body_limit(r->call.route) / 1024);
+    call_fail(&r->call, &err);
+    return VERDICT_ANSWERED;
 }
 
 static enum verdict judge_route(struct request *r, enum face face)
@@ -157,12 +169,12 @@ static enum verdict judge(struct request *r, struct head *head, size_t *max_body
     if (face == 0)
         return VERDICT_ANSWERED;
     if (is_for_instance(face, r->call.path)) {
-        *max_body = HTTP_PROXY_MAX_BODY;
+        *max_body = body_limit(NULL);
         return credential_find_for_instance(r) ? VERDICT_INSTANCE : VERDICT_ANSWERED;
     }
     enum verdict verdict = judge_route(r, face);
     if (verdict == VERDICT_ROUTE)
-        *max_body = r->call.route->max_body != 0 ? r->call.route->max_body : HTTP_DEFAULT_MAX_BODY;
+        *max_body = body_limit(r->call.route);
     return verdict;
 }
 

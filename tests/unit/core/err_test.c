@@ -46,17 +46,30 @@ static void errno_is_named_and_kept(void **state)
 {
     struct err err;
 
-    errno = ENOSPC;
+    errno = EACCES;
     assert_int_equal(err_errno(&err, "%s cannot be written", "a"), -1);
     assert_int_equal(err.kind, ERR_INTERNAL);
-    assert_string_equal(err.text, "a cannot be written: No space left on device");
-    assert_int_equal(errno, ENOSPC);
+    assert_string_equal(err.text, "a cannot be written: Permission denied");
+    assert_int_equal(errno, EACCES);
+}
+
+static void a_full_disk_has_a_kind_of_its_own(void **state)
+{
+    static const int full[] = {ENOSPC, EDQUOT};
+    struct err err;
+
+    for (size_t i = 0; i < 2; i++) {
+        errno = full[i];
+        assert_fails(err_errno(&err, "%s cannot be written", "a"), err, ERR_NO_SPACE, "disk_full");
+        assert_non_null(strstr(err.text, "disk is full"));
+        assert_int_equal(errno, full[i]);
+    }
 }
 
 static void every_kind_has_its_status(void **state)
 {
     static const int statuses[] = {400, 401, 403, 404, 409, 410, 412, 413,
-                                   415, 422, 429, 500, 502, 503, 504};
+                                   415, 422, 429, 500, 502, 503, 504, 507};
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         assert_int_equal(err_status((enum err_kind)i), statuses[i]);
@@ -69,6 +82,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_sentence_may_quote_the_one_before),
     cmocka_unit_test(a_long_sentence_is_cut_between_characters),
     cmocka_unit_test(errno_is_named_and_kept),
+    cmocka_unit_test(a_full_disk_has_a_kind_of_its_own),
     cmocka_unit_test(every_kind_has_its_status),
 };
 UNIT_MAIN(tests)
