@@ -51,7 +51,7 @@ int call_json_body(struct call *c, const struct json **doc, struct err *err);
 int call_page(struct call *c, int64_t *limit, struct text *cursor, struct err *err);
 
 /* Judging: ERR_UNAUTHORIZED for anonymous, else ERR_FORBIDDEN "forbidden"; with hide set
- * ERR_NOT_FOUND. */
+ * ERR_NOT_FOUND, which the caller words as for what is not there: nobody learns what there is. */
 int call_require(struct call *c, const char *tenant, uint32_t scopes, bool hide, struct err *err);
 
 /* Answering, exactly once. Header values are copied; control bytes in them are refused. */

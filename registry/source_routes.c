@@ -163,7 +163,7 @@ static int find(struct call *c, uint32_t scopes, struct source *out, struct err 
         return -1;
     const char *tenant = text_c(c->pool, out->tenant);
     if (call_require(c, tenant, SCOPE_TENANT_READ, true, err) != 0)
-        return -1;
+        return err_set(err, ERR_NOT_FOUND, "source_not_found", "There is no such source.");
     return scopes != 0 ? call_require(c, tenant, scopes, false, err) : 0;
 }
 

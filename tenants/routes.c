@@ -22,8 +22,9 @@ static int find(struct call *c, uint32_t scopes, struct instance *out, struct er
     if (instance_by_slug(tenants, c->pool, call_param(c, "instance"), &found, err) != 0)
         return -1;
     const char *tenant = text_c(c->pool, found.tenant);
-    if (call_require(c, tenant, SCOPE_TENANT_READ, true, err) != 0 ||
-        (scopes != 0 && call_require(c, tenant, scopes, false, err) != 0))
+    if (call_require(c, tenant, SCOPE_TENANT_READ, true, err) != 0)
+        return err_set(err, ERR_NOT_FOUND, "instance_not_found", "There is no such instance.");
+    if (scopes != 0 && call_require(c, tenant, scopes, false, err) != 0)
         return -1;
     *out = found;
     return 0;
@@ -47,10 +48,8 @@ static int visible_tenants(struct call *c, struct text *ids, struct err *err)
     json_open_array(&w);
     if (slug.len > 0) {
         const struct account_tenant *t = account_tenant_by_slug(c->accounts, slug);
-        if (t == NULL)
+        if (t == NULL || call_require(c, t->id, SCOPE_TENANT_READ, true, err) != 0)
             return err_set(err, ERR_NOT_FOUND, "tenant_not_found", "There is no such tenant.");
-        if (call_require(c, t->id, SCOPE_TENANT_READ, true, err) != 0)
-            return -1;
         json_str(&w, t->id);
     } else if (c->who->admin) {
         *ids = TEXT_NONE;
