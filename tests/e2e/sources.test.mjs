@@ -1,38 +1,12 @@
 // A node in a git repository becomes an installable version when a tag is pushed: real git behind real smart HTTP.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { gitServer } from './gitserver.mjs'
 import { Redhouse, root, until } from './redhouse.mjs'
-
-// git http-backend as a CGI program; a path below /locked/ asks for a password.
-function gitServer(dir) {
-  const server = createServer((req, res) => {
-    const [path, query = ''] = req.url.split('?')
-    if (path.startsWith('/silent/')) return
-    if (path.startsWith('/locked/') && !(req.headers.authorization ?? '').endsWith(Buffer.from('git:open sesame').toString('base64')))
-      return res.writeHead(401, { 'www-authenticate': 'Basic' }).end()
-    const cgi = spawn('git', ['http-backend'], {
-      env: { ...process.env, GIT_PROJECT_ROOT: dir, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: path.replace('/locked', ''), QUERY_STRING: query,
-        REQUEST_METHOD: req.method, CONTENT_TYPE: req.headers['content-type'] ?? '', CONTENT_LENGTH: req.headers['content-length'] ?? '' },
-    })
-    req.pipe(cgi.stdin)
-    const parts = []
-    cgi.stdout.on('data', (chunk) => parts.push(chunk))
-    cgi.on('close', () => {
-      const all = Buffer.concat(parts)
-      const end = all.indexOf('\r\n\r\n')
-      const headers = Object.fromEntries(all.subarray(0, end).toString().split('\r\n').map((l) => l.split(/: ?(.*)/).slice(0, 2)))
-      const status = parseInt(headers.Status ?? '200', 10)
-      delete headers.Status
-      res.writeHead(status, headers).end(all.subarray(end + 4))
-    })
-  })
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)))
-}
 
 describe('sources', () => {
   let r, dir, work, server, base, cookie, secret, source
@@ -64,7 +38,7 @@ describe('sources', () => {
     release('1.2.0')
     server = await gitServer(dir)
     base = `http://127.0.0.1:${server.address().port}`
-    r = await Redhouse.start({ args: ['--git-private', 'true'] })
+    r = await Redhouse.start({ args: ['--git-private'] })
     await r.run('tenant', 'create', 'demo')
     cookie = await r.login('admin', r.password)
   })
