@@ -70,7 +70,7 @@ export class Redhouse {
   static async start(options = {}) {
     const r = new Redhouse()
     // Short: paths of Unix sockets have an end.
-    r.data = mkdtempSync('/tmp/rh-')
+    r.data = options.data ?? mkdtempSync('/tmp/rh-')
     r.options = options
     r.port = await freePort()
     r.domain = options.domain ?? 'localhost'
