@@ -10,6 +10,7 @@
 /* The cookie that ties a ticket to the browser that asked for it. */
 #define STATE_COOKIE "-login"
 #define STATE_COOKIE_LIFE_S 600
+#define STATE_COOKIE_LEN 43 /* of 32 bytes */
 
 static const char *scheme(const struct people *people)
 {
@@ -97,18 +98,6 @@ static struct text local_path(struct call *c)
     return to;
 }
 
-static struct text read_cookie(struct call *c, struct text name)
-{
-    struct text rest = call_header(c, "cookie"), pair;
-
-    while (text_cut(&rest, ';', &pair)) {
-        size_t eq = text_find(pair, '=', 0);
-        if (eq != SIZE_MAX && text_eq(text_trim(text_sub(pair, 0, eq)), name))
-            return text_trim(text_sub(pair, eq + 1, pair.len));
-    }
-    return TEXT_NONE;
-}
-
 /* What the browser keeps in its cookie; only its hash goes through the portal. */
 static struct text state_of(struct call *c, struct text secret)
 {
@@ -118,23 +107,34 @@ static struct text state_of(struct call *c, struct text secret)
     return b64url_encode(c->pool, hash, sizeof(hash));
 }
 
-static struct text read_state_cookie(struct call *c)
+/* The next value that may be one of ours. Where no TLS guards the cookie's name, the page of a flow
+ * can set more of that name for the whole domain: they must not hide ours. */
+static bool next_state_cookie(struct call *c, struct text *rest, struct text *secret)
 {
     const struct people *people = c->area;
+    struct text name = text_printf(c->pool, "%s" STATE_COOKIE, people->config.cookie_name), pair;
 
-    return read_cookie(c, text_printf(c->pool, "%s" STATE_COOKIE, people->config.cookie_name));
+    while (text_cut(rest, ';', &pair)) {
+        size_t eq = text_find(pair, '=', 0);
+        if (eq == SIZE_MAX || !text_eq(text_trim(text_sub(pair, 0, eq)), name))
+            continue;
+        *secret = text_trim(text_sub(pair, eq + 1, pair.len));
+        if (secret->len == STATE_COOKIE_LEN)
+            return true;
+    }
+    return false;
 }
 
 static void get_login(struct call *c)
 {
     struct people *people = c->area;
     struct text name = text_sub(c->host, 0, text_find(c->host, ':', 0));
-    struct text port = public_port(people), secret = read_state_cookie(c);
+    struct text port = public_port(people), cookies = call_header(c, "cookie"), secret;
     struct text to = text_printf(c->pool, "%s://%.*s%.*s%.*s", scheme(people), TEXT_ARG(name),
                                  TEXT_ARG(port), TEXT_ARG(local_path(c)));
 
     /* Two tabs that log in at once share one. */
-    if (secret.len != 43)
+    if (!next_state_cookie(c, &cookies, &secret))
         secret = random_text(c->pool, 32);
     people_set_cookie(c, STATE_COOKIE, secret, STATE_COOKIE_LIFE_S);
     call_redirect(c, 302,
@@ -143,17 +143,28 @@ static void get_login(struct call *c)
                               TEXT_ARG(percent_encode(c->pool, to))));
 }
 
+static bool take_ticket(struct call *c, const char **user, const char **parent)
+{
+    struct people *people = c->area;
+    struct text ticket = call_query(c, "ticket"), cookies = call_header(c, "cookie"), secret;
+
+    while (next_state_cookie(c, &cookies, &secret)) {
+        struct account_ticket_door door = {c->host, state_of(c, secret)};
+        if (account_ticket_take(people->config.account, c->pool, ticket, &door, user, parent))
+            return true;
+    }
+    return false;
+}
+
 static void get_instance_session(struct call *c)
 {
     struct people *people = c->area;
-    struct text secret = read_state_cookie(c), cookie;
-    struct account_ticket_door door = {c->host, secret.len > 0 ? state_of(c, secret) : TEXT_NONE};
+    struct text cookie;
     const char *user, *parent;
     struct err err;
 
     /* Used, too old, or asked for by another browser: another round through the portal is quick. */
-    if (secret.len == 0 || !account_ticket_take(people->config.account, c->pool,
-                                                call_query(c, "ticket"), &door, &user, &parent)) {
+    if (!take_ticket(c, &user, &parent)) {
         get_login(c);
         return;
     }

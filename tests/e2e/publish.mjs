@@ -1,4 +1,4 @@
-// What npm publish sends, made by hand: a package of one file.
+// What npm publish sends, made by hand.
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 
@@ -20,15 +20,17 @@ function tarFile(name, content) {
   return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
 }
 
-export function publishDocument(name, version) {
-  const manifest = { name, version, description: 'a package', main: 'index.js' }
-  const tarball = gzipSync(Buffer.concat([tarFile('package/package.json', Buffer.from(JSON.stringify(manifest))), Buffer.alloc(1024)]))
+// more: {manifest: further members of package.json, files: {name: text}, readme}
+export function publishDocument(name, version, more = {}) {
+  const manifest = { name, version, description: 'a package', main: 'index.js', ...more.manifest }
+  const files = Object.entries({ 'package.json': JSON.stringify(manifest), ...more.files })
+  const tarball = gzipSync(Buffer.concat([...files.map(([file, text]) => tarFile(`package/${file}`, Buffer.from(text))), Buffer.alloc(1024)]))
   const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
   const shasum = createHash('sha1').update(tarball).digest('hex')
   const file = `${name}-${version}.tgz`
   return {
     integrity,
-    body: { _id: name, name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist: { integrity, shasum, tarball: `http://x/${file}` } } },
+    body: { _id: name, name, readme: more.readme, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist: { integrity, shasum, tarball: `http://x/${file}` } } },
       _attachments: { [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } } },
   }
 }
