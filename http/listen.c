@@ -85,6 +85,11 @@ static int check_free(const struct listen_address *address, struct err *err)
         return err_set(err, ERR_CONFLICT, "port_taken",
                        "Port %d is in use by another program; choose another with --listen.",
                        listen_port(address));
+    if (errno == EADDRNOTAVAIL)
+        return err_set(err, ERR_CONFLICT, "no_such_address",
+                       "This machine does not have the address for port %d; choose another with "
+                       "--listen.",
+                       listen_port(address));
     return err_errno(err, "Port %d cannot be listened on", listen_port(address));
 }
 

@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 pid_t datadir_holder(const char *data)
@@ -87,6 +88,36 @@ int datadir_user(uid_t *uid, gid_t *gid, int create, struct err *err)
     return 0;
 }
 
+/* May that user pass through what is there of the folders above? Asked as that user: modes are not
+ * all that decides. */
+static int check_reachable(const char *data, uid_t uid, gid_t gid, struct err *err)
+{
+    auto_free char *path = xstrdup(data);
+    int status = 0;
+
+    /* The folder itself is given to the user afterwards. */
+    do {
+        char *slash = strrchr(path, '/');
+        if (slash == NULL)
+            return 0;
+        *(slash == path ? slash + 1 : slash) = '\0';
+    } while (access(path, F_OK) != 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+                      setresuid(uid, uid, uid) != 0 || access(path, X_OK) != 0
+                  ? 1
+                  : 0);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return err_errno(err, "The folder %s cannot be looked at", path);
+    if (status == 0)
+        return 0;
+    return err_set(err, ERR_FORBIDDEN, "not_reachable",
+                   "The system user \"" DATADIR_USER "\" may not pass through the folders of %s; "
+                   "choose another data folder, or allow it with `chmod o+x`.",
+                   path);
+}
+
 int datadir_make(const char *data, uid_t uid, gid_t gid, struct err *err)
 {
     static const struct {
@@ -110,6 +141,8 @@ int datadir_make(const char *data, uid_t uid, gid_t gid, struct err *err)
         {"themes", 0700, true},
     };
 
+    if (check_reachable(data, uid, gid, err) != 0)
+        return -1;
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         auto_free char *path = xprintf("%s/%s", data, folders[i].name);
         if (file_mkdirs(path, folders[i].mode, err) != 0)
