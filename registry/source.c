@@ -55,6 +55,53 @@ int source_note(struct sources *sources, struct text id, const char *cause, stru
     return db_commit(&tx, err);
 }
 
+struct names {
+    struct text *all;
+    size_t n;
+};
+
+/* The names of the logs that go with it, below the folder of logs. */
+static int list_logs(struct db_conn *conn, struct pool *pool, const char *sql, struct text id,
+                     struct names *logs, struct err *err)
+{
+    struct text build;
+    auto_rows struct db_rows q = {0};
+
+    if (db_each (&q, conn, err, sql, "s", id) != 0)
+        return -1;
+    while (db_next(&q, pool, "s", &build)) {
+        struct text *more = pool_alloc(pool, (logs->n + 1) * sizeof(*more));
+        if (logs->n > 0)
+            memcpy(more, logs->all, logs->n * sizeof(*more));
+        more[logs->n++] = text_printf(pool, "%.*s.log", TEXT_ARG(build));
+        logs->all = more;
+    }
+    return q.failed ? -1 : 0;
+}
+
+int source_forget(struct sources *sources, struct pool *pool, struct text id, bool failed_only,
+                  struct err *err)
+{
+    static const char all[] = "SELECT id FROM build WHERE source = ?1"
+                              " UNION ALL SELECT 'source-' || ?1";
+    static const char failed[] = "SELECT id FROM build WHERE source = ? AND state = 'failed'";
+    static const char drop_all[] = "DELETE FROM source WHERE id = ?";
+    static const char drop_failed[] = "DELETE FROM build WHERE source = ? AND state = 'failed'";
+    struct names logs = {0};
+    {
+        auto_tx struct db_tx tx = {0};
+        if (db_begin(&tx, sources->db, err) != 0 ||
+            list_logs(tx.conn, pool, failed_only ? failed : all, id, &logs, err) != 0 ||
+            db_do(tx.conn, err, failed_only ? drop_failed : drop_all, "s", id) < 0 ||
+            db_commit(&tx, err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < logs.n; i++)
+        (void)file_unlink(
+            pool_printf(pool, "%s/%.*s", sources->config.logs_dir, TEXT_ARG(logs.all[i])), NULL);
+    return 0;
+}
+
 /* Looking at a repository. */
 
 struct look {

@@ -17,6 +17,9 @@ struct source {
 };
 int source_get(struct sources *sources, struct pool *pool, struct text id, struct source *out,
                struct err *err);
+/* Removes a source, or its failed builds only, with the logs that go with them. */
+int source_forget(struct sources *sources, struct pool *pool, struct text id, bool failed_only,
+                  struct err *err);
 /* Looks at the repository on the lane and builds what is new. False: the lane is full. */
 bool source_look(struct sources *sources, const char *id);
 int source_note(struct sources *sources, struct text id, const char *cause, struct err *err);

@@ -180,38 +180,26 @@ static void get_source(struct call *c)
 
 static void delete_source(struct call *c)
 {
-    static const char sql[] = "DELETE FROM source WHERE id = ?";
-    struct sources *sources = c->area;
     struct source source;
     struct err err;
 
-    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) == 0) {
-        auto_tx struct db_tx tx = {0};
-        if (db_begin(&tx, sources->db, &err) == 0 &&
-            db_do(tx.conn, &err, sql, "s", source.id) >= 0 && db_commit(&tx, &err) == 0) {
-            call_empty(c, 204);
-            return;
-        }
-    }
-    call_fail(c, &err);
+    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) != 0 ||
+        source_forget(c->area, c->pool, source.id, false, &err) != 0)
+        call_fail(c, &err);
+    else
+        call_empty(c, 204);
 }
 
 /* By hand: forgets failed builds first, so that they are tried again. */
 static void post_build(struct call *c)
 {
-    static const char sql[] = "DELETE FROM build WHERE source = ? AND state = 'failed'";
     struct sources *sources = c->area;
     struct source source;
     struct err err;
 
-    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) != 0)
+    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) != 0 ||
+        source_forget(sources, c->pool, source.id, true, &err) != 0)
         goto fail;
-    {
-        auto_tx struct db_tx tx = {0};
-        if (db_begin(&tx, sources->db, &err) != 0 ||
-            db_do(tx.conn, &err, sql, "s", source.id) < 0 || db_commit(&tx, &err) != 0)
-            goto fail;
-    }
     if (!source_look(sources, text_c(c->pool, source.id))) {
         err_set(&err, ERR_UNAVAILABLE, "busy", "Many builds wait already; try again later.");
         goto fail;
