@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/seal.h"
 #include "http/account.h"
+#include "tenants/document.h"
 #include "tenants/keeper_part.h"
 #include "tenants/storage.h"
 #include "tenants/tenants.h"
@@ -15,54 +16,22 @@
 #define DOCUMENT_MAX (1u << 20)
 #define GRACE_MS 20000
 
-static void write_hosts(struct json_writer *w, const struct job *job, const char *port)
-{
-    const struct tenants_config *config = &job->keeper->tenants->config;
-
-    json_key(w, "hosts");
-    json_open(w);
-    json_put_text(
-        w, "editor",
-        text_printf(job->pool, "%s.%s%s", job->unit->slug, config->instance_domain, port));
-    json_put_text(
-        w, "app",
-        text_printf(job->pool, "%s--app.%s%s", job->unit->slug, config->instance_domain, port));
-    json_close(w);
-}
-
 static int write_document(struct job *job, struct text token, struct text secret, struct text theme,
                           struct buf *out)
 {
     const struct tenants_config *config = &job->keeper->tenants->config;
     struct unit *u = job->unit;
-    struct text url = text_of(config->public_url);
-    size_t colon = text_find(url, ':', text_find(url, '/', 0));
     struct json_writer w;
 
     json_writer_init(&w, out);
     json_open(&w);
-    json_put_int(&w, "version", 1);
-    json_put_str(&w, "instance", u->id);
-    json_put_str(&w, "slug", u->slug);
-    json_put_str(&w, "tenant", u->tenant);
+    document_put(&w, job->pool, config, &job->row, theme);
     json_put_int(&w, "generation", job->spec.generation);
     json_put_text(&w, "token", token);
-    json_put_str(&w, "base", config->public_url);
     json_put_text(&w, "carrier",
                   text_printf(job->pool, "http://127.0.0.1:%d", job->spec.public_port));
     json_put_text(&w, "identityKey", b64url_encode(job->pool, u->key, sizeof(u->key)));
     json_put_text(&w, "credentialSecret", secret);
-    json_put_str(&w, "loginUrl", "/.redhouse/login");
-    json_put_str(&w, "logoutUrl", "/.redhouse/logout");
-    write_hosts(&w, job, colon != SIZE_MAX ? text_c(job->pool, text_sub(url, colon, url.len)) : "");
-    json_key(&w, "theme");
-    json_raw(&w, theme);
-    json_key(&w, "settings");
-    json_raw(&w, job->row.settings);
-    json_key(&w, "env");
-    json_raw(&w, TEXT("{}"));
-    json_key(&w, "npm");
-    json_raw(&w, TEXT("{\"ignoreScripts\":true,\"memoryMb\":256}"));
     json_put_bool(&w, "safe", u->safe);
     json_close(&w);
     return buf_failed(out) ? err_set(&job->err, ERR_TOO_LARGE, "settings_too_large",

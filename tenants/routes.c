@@ -6,6 +6,7 @@
 #include "http/call.h"
 #include "http/operation.h"
 #include "http/route.h"
+#include "tenants/inspect.h"
 #include "tenants/instance.h"
 #include "tenants/keeper.h"
 #include "tenants/logs.h"
@@ -277,7 +278,8 @@ static const struct route routes[] = {
 int tenants_routes(struct tenants *tenants, struct router *router, struct err *err)
 {
     if (router_add(router, routes, sizeof(routes) / sizeof(routes[0]), tenants, err) != 0 ||
-        logs_routes(tenants, router, err) != 0 || stack_routes(tenants, router, err) != 0)
+        logs_routes(tenants, router, err) != 0 || inspect_routes(tenants, router, err) != 0 ||
+        stack_routes(tenants, router, err) != 0)
         return -1;
     return storage_routes(tenants, router, err);
 }
