@@ -17,7 +17,7 @@ import { Users } from './views/users'
 function View({ session, path }: { session: Session; path: string }) {
   const [, , kind, a, ...rest] = path.split('/').map(decodeURIComponent)
   if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
-  if (kind === 'instances' && a) return <InstanceView key={a} slug={a} />
+  if (kind === 'instances' && a) return <InstanceView key={a} slug={a} session={session} />
   if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} />
   if (kind === 'builds' && a) return <BuildView key={a} id={a} />
   if (kind === 'tokens') return <Tokens />

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { all, get, post, type Instance, type Package, type Platform, type Session, type Tenant } from '../api'
+import { all, get, post, type Instance, type Package, type Platform, type Session, type Stack, type Tenant } from '../api'
 import { useEvents } from '../events'
 import { Copy, Dialog, Failure, Field, Form, Skeleton, State, useLoad } from '../parts'
 import { go, Link } from '../router'
@@ -17,12 +17,14 @@ function NewTenant({ onClose }: { onClose: () => void }) {
   )
 }
 
-// What a new platform still needs, in order.
-function FirstSteps({ tenants, instances, packages, platform }: { tenants: Tenant[]; instances: Instance[]; packages: Package[]; platform: Platform | null }) {
-  const scope = tenants[0]?.slug ?? 'acme'
+// What a new platform still needs, in order; the first that is missing is the one to do now.
+function FirstSteps({ admin, stacks, tenants, instances, packages, platform }: { admin: boolean; stacks: Stack[]; tenants: Tenant[]; instances: Instance[]; packages: Package[]; platform: Platform | null }) {
+  const tenant = tenants[0]?.slug
+  const scope = tenant ?? 'acme'
   const steps: [boolean, string, preact.ComponentChildren][] = [
-    [tenants.length > 0, 'Make a tenant', <>A tenant owns instances, members and the npm scope <code>@{scope}</code>.</>],
-    [instances.length > 0, 'Make an instance', <>A Node-RED of its own, at its own address.</>],
+    [stacks.some((s) => s.state === 'ready'), 'Add a stack', <>The Node-RED that instances run on. {admin ? <Link to="/ui/stacks">Stacks</Link> : 'An admin does this.'}</>],
+    [tenants.length > 0, 'Make a tenant', <>A tenant owns instances, members and the npm scope <code>@{scope}</code>. {admin ? '“New tenant”, above.' : 'An admin does this.'}</>],
+    [instances.length > 0, 'Make an instance', <>A Node-RED of its own, at its own address. {tenant && <Link to={`/ui/tenants/${tenant}/instances`}>Instances of {tenants[0]!.name}</Link>}</>],
     [packages.length > 0, 'Publish a node', <>
       <Copy text={`npm login --registry ${platform?.registry_url ?? ''}`} /> then, in a node whose name begins with <code>@{scope}/</code>,{' '}
       <Copy text={`npm publish --registry ${platform?.registry_url ?? ''}`} />
@@ -30,11 +32,16 @@ function FirstSteps({ tenants, instances, packages, platform }: { tenants: Tenan
     [false, 'Install it', <>In the editor: menu, <em>Manage palette</em>, <em>Install</em>. Your organisation’s nodes are listed there.</>],
   ]
   if (packages.length > 0 && instances.length > 0) return null
+  const next = steps.findIndex(([done]) => !done)
   return (
     <section class="card" aria-labelledby="first">
       <h2 id="first">First steps</h2>
       <ol class="steps">
-        {steps.map(([done, title, text]) => <li key={title} class={done ? 'done' : ''}><strong>{title}</strong> <span>{text}</span></li>)}
+        {steps.map(([done, title, text], i) => (
+          <li key={title} class={done ? 'done' : i === next ? 'next' : ''} aria-current={i === next ? 'step' : undefined}>
+            <strong>{title}</strong>{done ? <span class="state state-done">done</span> : <> <span>{text}</span></>}
+          </li>
+        ))}
       </ol>
     </section>
   )
@@ -45,6 +52,7 @@ export function Home({ session }: { session: Session }) {
   const tenants = useLoad(() => all<Tenant>('/tenants'), [])
   const instances = useLoad(() => all<Instance>('/instances'), [])
   const packages = useLoad(() => all<Package>('/packages'), [])
+  const stacks = useLoad(() => all<Stack>('/stacks'), [])
   const platform = useLoad(() => get<Platform>('/platform'), [])
   useEvents<Instance>('instance', instances.reload, instances.reload)
 
@@ -56,8 +64,8 @@ export function Home({ session }: { session: Session }) {
         <h1>Tenants</h1>
         {session.user.admin && <button type="button" class="primary" onClick={() => setAdding(true)}>New tenant</button>}
       </div>
-      {tenants.value && instances.value && packages.value &&
-        <FirstSteps tenants={tenants.value} instances={instances.value} packages={packages.value} platform={platform.value} />}
+      {tenants.value && instances.value && packages.value && stacks.value &&
+        <FirstSteps admin={session.user.admin} stacks={stacks.value} tenants={tenants.value} instances={instances.value} packages={packages.value} platform={platform.value} />}
       {!tenants.value && <Skeleton />}
       <div class="tiles">
         {tenants.value?.map((t) => (

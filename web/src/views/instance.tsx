@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
-import { get, type Instance } from '../api'
+import { get, type Instance, type Session } from '../api'
 import { useEvents } from '../events'
 import { Ago, Failure, Log, Skeleton, State, useLoad } from '../parts'
 import { go, Link } from '../router'
 import { Controls, Remove } from './instances'
 
-export function InstanceView({ slug }: { slug: string }) {
+export function InstanceView({ slug, session }: { slug: string; session: Session }) {
   const one = useLoad(() => get<Instance>(`/instances/${slug}`), [slug])
   const [removing, setRemoving] = useState(false)
   useEvents<Instance>('instance', (i) => { if (i.slug === slug) one.reload() }, one.reload)
@@ -14,6 +14,7 @@ export function InstanceView({ slug }: { slug: string }) {
   document.title = `${i?.name ?? slug} · Redhouse`
   if (one.error) return <Failure text={one.error} />
   if (!i) return <Skeleton rows={6} />
+  const may = session.user.admin || (session.tenants.find((t) => t.slug === i.tenant)?.scopes.includes('instance:control') ?? false)
   const facts: [string, preact.ComponentChildren][] = [
     ['Editor', <a href={i.url}>{i.url}</a>],
     ['What its flows serve', <a href={i.app_url}>{i.app_url}</a>],
@@ -27,7 +28,7 @@ export function InstanceView({ slug }: { slug: string }) {
       <p class="crumb"><Link to={`/ui/tenants/${i.tenant}`}>{i.tenant}</Link> /</p>
       <div class="title"><h1>{i.name}</h1><State state={i.state} /><span class="muted">for <Ago at={i.since} /></span></div>
       <Failure text={i.cause} />
-      <Controls instance={i} may onRemove={() => setRemoving(true)} />
+      <Controls instance={i} may={may} onRemove={() => setRemoving(true)} />
       <dl class="facts card">{facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
       <h2>Log</h2>
       <Log path={`/instances/${slug}/logs?tail=300&follow=true`} />

@@ -7,13 +7,13 @@ type Scheme = 'light' | 'dark'
 function Preview({ theme, scheme, presets }: { theme: ThemeDoc; scheme: Scheme; presets: Theme['tokens'] }) {
   const value = (name: string) => theme.tokens?.[scheme]?.[name] ?? presets.find((t) => t.name === name)?.[scheme] ?? presets.find((t) => t.name === name)?.light ?? ''
   return (
-    <figure class="preview" aria-label="Preview" style={{ background: value('background'), color: value('text'), borderColor: value('border'), borderRadius: value('radius'), fontFamily: value('font') }}>
-      <div class="preview-header" style={{ background: value('header'), color: value('headerText'), borderColor: value('headerAccent') }}>
+    <figure class="preview" aria-label="Preview" style={{ backgroundColor: value('background'), color: value('text'), borderColor: value('border'), borderRadius: value('radius'), fontFamily: value('font') }}>
+      <div class="preview-header" style={{ backgroundColor: value('header'), color: value('headerText'), borderColor: value('headerAccent') }}>
         <span>{theme.header?.title || 'Title'}</span>
-        <span class="preview-deploy" style={{ background: value('primary'), color: value('primaryText') }}>{theme.deployButton?.label || 'Deploy'}</span>
+        <span class="preview-deploy" style={{ backgroundColor: value('primary'), color: value('primaryText') }}>{theme.deployButton?.label || 'Deploy'}</span>
       </div>
       <div class="preview-body">
-        <span class="preview-node" style={{ background: theme.palette?.theme?.[0]?.color ?? '#fdd0a2' }}>function</span>
+        <span class="preview-node" style={{ backgroundColor: theme.palette?.theme?.[0]?.color ?? '#fdd0a2' }}>function</span>
         <span style={{ color: value('muted') }}>a quiet text</span>
       </div>
     </figure>
@@ -80,7 +80,7 @@ function Editor({ path, may }: { path: string; may: boolean }) {
           </div>
         )}
       </div>
-      <div class="side"><Preview theme={doc} scheme={scheme} presets={t.tokens} />
+      <div class="side stick"><Preview theme={doc} scheme={scheme} presets={t.tokens} />
         <ul class="plainlist">{t.files.map((f) => <li key={f.name}>{f.name} <span class="muted">{Math.ceil(f.bytes / 1024)} kB</span></li>)}</ul></div>
     </div>
   )
