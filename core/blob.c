@@ -17,7 +17,7 @@
 
 struct blobs {
     char *dir;
-    atomic_bool made[256]; /* which folders are known to be there, by their first byte */
+    atomic_bool made[256]; /* which folders are known to be on disk, by their first byte */
 };
 
 struct blob_writer {
@@ -53,7 +53,7 @@ struct blobs *blobs_open(const char *dir, struct err *err)
     auto_free char *named = xprintf("%s/sha512", dir);
 
     if (file_mkdirs(temp, DIR_MODE, err) != 0 || file_mkdirs(named, DIR_MODE, err) != 0 ||
-        clear_temp(temp, err) != 0)
+        file_sync_dir(dir, err) != 0 || clear_temp(temp, err) != 0)
         return NULL;
     struct blobs *blobs = xcalloc(1, sizeof(*blobs));
     blobs->dir = xstrdup(dir);
@@ -143,17 +143,30 @@ static int find_existing(struct blobs *blobs, const struct blob_id *id, size_t b
     return *found ? file_sync_dir(folder_of(blobs, pool, blob_hex(pool, id)), err) : 0;
 }
 
+/* Whoever made the folder, a thread that is still at it or a process that was ended, may not have
+ * synced its name. */
+static int need_folder(struct blobs *blobs, const struct blob_id *id, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    atomic_bool *made = &blobs->made[id->sha512[0]];
+
+    if (atomic_load(made))
+        return 0;
+    if (file_mkdirs(folder_of(blobs, pool, blob_hex(pool, id)), DIR_MODE, err) != 0 ||
+        file_sync_dir(pool_printf(pool, "%s/sha512", blobs->dir), err) != 0)
+        return -1;
+    atomic_store(made, true);
+    return 0;
+}
+
 /* Gives a written file its name. */
 static int place(struct blobs *blobs, const struct blob_id *id, int fd, const char *temp,
                  struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
-    atomic_bool *made = &blobs->made[id->sha512[0]];
 
-    if (!atomic_load(made) &&
-        file_mkdirs(folder_of(blobs, pool, blob_hex(pool, id)), DIR_MODE, err) != 0)
+    if (need_folder(blobs, id, err) != 0)
         return -1;
-    atomic_store(made, true);
     return file_publish(fd, temp, path_of(blobs, pool, id), err);
 }
 

@@ -26,8 +26,10 @@ static const struct file_ops system_ops = {
     .write = write,
     .fsync = fsync,
     .rename = renameat,
+    .link = linkat,
     .unlink = unlinkat,
     .mkdir = mkdirat,
+    .truncate = ftruncate,
     .close = close,
 };
 
@@ -65,6 +67,16 @@ int file_create(const char *path, mode_t mode, int *fd, struct err *err)
     return 0;
 }
 
+int file_append(int dir, const char *name, mode_t mode, int *fd, struct err *err)
+{
+    int opened = ops->open(dir, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, mode);
+
+    if (opened < 0)
+        return err_errno(err, "%s cannot be opened", name);
+    *fd = opened;
+    return 0;
+}
+
 int file_unlink(const char *path, struct err *err)
 {
     if (ops->unlink(AT_FDCWD, path, 0) == 0 || errno == ENOENT)
@@ -98,14 +110,19 @@ static char *parent(const char *path)
     return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
+static int sync_parent(const char *path, struct err *err)
+{
+    auto_free char *dir = parent(path);
+
+    return file_sync_dir(dir, err);
+}
+
 static int make_dir(const char *path, mode_t mode, struct err *err)
 {
     struct stat st;
 
-    if (ops->mkdir(AT_FDCWD, path, mode) == 0) {
-        auto_free char *dir = parent(path);
-        return file_sync_dir(dir, err);
-    }
+    if (ops->mkdir(AT_FDCWD, path, mode) == 0)
+        return sync_parent(path, err);
     if (errno != EEXIST)
         return err_errno(err, "The folder %s cannot be made", path);
     if (stat(path, &st) != 0)
@@ -214,6 +231,20 @@ int file_sync_dir(const char *path, struct err *err)
     int rc = ops->fsync(fd);
     file_close(fd);
     return rc == 0 ? 0 : err_errno(err, "The folder %s cannot be synced", path);
+}
+
+int file_link(const char *from, const char *to, struct err *err)
+{
+    auto_free char *dir = parent(to);
+
+    if (ops->link(AT_FDCWD, from, AT_FDCWD, to, 0) != 0 && errno != EEXIST)
+        return err_errno(err, "%s cannot be put in place", to);
+    return file_sync_dir(dir, err);
+}
+
+int file_truncate(int fd, size_t size, const char *path, struct err *err)
+{
+    return ops->truncate(fd, (off_t)size) == 0 ? 0 : err_errno(err, "%s cannot be cut", path);
 }
 
 int file_publish(int fd, const char *temp, const char *path, struct err *err)

@@ -75,17 +75,6 @@ struct seal *seal_open(const char *path, struct err *err)
     return seal;
 }
 
-/* The key appears whole or not at all, and never in place of one that is there. */
-static int link_new(const char *temp, const char *path, struct err *err)
-{
-    const char *slash = strrchr(path, '/');
-    auto_free char *dir = slash != NULL ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
-
-    if (link(temp, path) != 0 && errno != EEXIST)
-        return err_errno(err, "The key file %s cannot be made", path);
-    return file_sync_dir(dir, err);
-}
-
 int seal_create(const char *path, struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
@@ -106,7 +95,7 @@ int seal_create(const char *path, struct err *err)
         rc = file_sync(fd, temp, err);
     file_close(fd);
     if (rc == 0)
-        rc = link_new(temp, path, err);
+        rc = file_link(temp, path, err); /* whole or not at all, never in place of another key */
     file_unlink(temp, NULL);
     OPENSSL_cleanse(line, strlen(line));
     OPENSSL_cleanse(key, sizeof(key));

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define STORE_MAX_OPEN 64
 
@@ -171,12 +170,14 @@ int store_erase(struct store *store, const char *tenant, struct err *err)
         f->db = NULL;
     }
     static const char *const suffixes[] = {"", "-wal", "-shm"};
+    int rc = 0;
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         auto_free char *path = xprintf("%s/%s.db%s", store->dir, tenant, suffixes[i]);
-        (void)unlink(path);
+        if (file_unlink(path, err) != 0)
+            rc = -1;
     }
     pthread_mutex_unlock(&store->lock);
-    return file_sync_dir(store->dir, err);
+    return rc == 0 ? file_sync_dir(store->dir, err) : -1;
 }
 
 struct store_loan store_borrow(struct store *store, const char *tenant, struct err *err)

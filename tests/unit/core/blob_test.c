@@ -170,7 +170,8 @@ static int plain_open(int at, const char *path, int flags, mode_t mode)
 
 static void a_blob_that_cannot_be_synced_has_no_name(void **state)
 {
-    struct file_ops ops = {plain_open, write, failing_fsync, renameat, unlinkat, mkdirat, close};
+    struct file_ops ops = {plain_open, write,   failing_fsync, renameat, linkat,
+                           unlinkat,   mkdirat, ftruncate,     close};
     struct blob_id id;
     uint64_t bytes;
     struct err err;
@@ -182,6 +183,47 @@ static void a_blob_that_cannot_be_synced_has_no_name(void **state)
     assert_int_equal(temp_files(), 0);
     assert_true(blob_from_hex(text_of(abc_hex), &id));
     assert_fails(blob_open(blobs, &id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+}
+
+static ino_t folder_inode, sha512_inode;
+static char order[8];
+static size_t steps;
+
+/* Folders only: "s" the folder of folders, "f" the blob's. */
+static int ordered_fsync(int fd)
+{
+    struct stat st;
+
+    fstat(fd, &st);
+    if (st.st_ino == sha512_inode && steps < sizeof(order))
+        order[steps++] = 's';
+    if (st.st_ino == folder_inode && steps < sizeof(order))
+        order[steps++] = 'f';
+    return fsync(fd);
+}
+
+/* As when another thread has made the folder and not synced its name yet. */
+static void the_name_of_a_folder_that_was_there_is_synced_too(void **state)
+{
+    struct file_ops ops = {plain_open, write,   ordered_fsync, renameat, linkat,
+                           unlinkat,   mkdirat, ftruncate,     close};
+    const char *named = pool_printf(pool, "%s/sha512", dir);
+    const char *folder = pool_printf(pool, "%s/dd", named);
+    struct blob_id id;
+    struct stat st;
+    struct err err;
+
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(stat(folder, &st), 0);
+    folder_inode = st.st_ino;
+    assert_int_equal(stat(named, &st), 0);
+    sha512_inode = st.st_ino;
+    steps = 0;
+    file_ops_set(&ops);
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    file_ops_set(NULL);
+    assert_int_equal(steps, 2);
+    assert_memory_equal(order, "sf", 2);
 }
 
 static void *put_same(void *arg)
@@ -221,6 +263,7 @@ static const struct CMUnitTest tests[] = {
     T(opening_the_store_sweeps_left_over_files),
     T(a_damaged_blob_is_replaced_by_a_whole_one),
     T(a_blob_that_cannot_be_synced_has_no_name),
+    T(the_name_of_a_folder_that_was_there_is_synced_too),
     T(threads_may_put_the_same_content),
 };
 UNIT_MAIN(tests)

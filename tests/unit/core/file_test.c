@@ -110,7 +110,8 @@ static ssize_t stingy_write(int fd, const void *p, size_t n)
 
 static struct file_ops faulty(void)
 {
-    return (struct file_ops){plain_open, write, fsync, renameat, unlinkat, mkdirat, close};
+    return (struct file_ops){plain_open, write,   fsync,     renameat, linkat,
+                             unlinkat,   mkdirat, ftruncate, close};
 }
 
 static void replace_that_fails_leaves_the_old_file_alone(void **state)
