@@ -2,6 +2,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/file.h"
 #include "core/pool.h"
 #include "tenants/broker/broker.h"
 #include "tenants/broker/check.h"
@@ -56,18 +57,31 @@ static int read_line(struct uids *u, struct text line)
     return 0;
 }
 
+/* How much of the file is lines that were written whole. Each is synced before the next begins, so
+ * only the last can be torn: without an end, or with an end and holes that read as NULs. */
+static size_t whole_lines(const char *content, size_t n)
+{
+    const char *end = n > 0 ? memrchr(content, '\n', n) : NULL;
+    size_t whole = end != NULL ? (size_t)(end - content) + 1 : 0;
+
+    if (whole == 0)
+        return 0;
+    const char *before = memrchr(content, '\n', whole - 1);
+    size_t last = before != NULL ? (size_t)(before - content) + 1 : 0;
+    return memchr(content + last, '\0', whole - last) != NULL ? last : whole;
+}
+
 static int load(struct uids *u, size_t bytes, struct err *err)
 {
     auto_free char *content = xmalloc(bytes + 1);
     ssize_t n = pread(u->fd, content, bytes, 0);
-    const char *end = n > 0 ? memrchr(content, '\n', (size_t)n) : NULL;
-    size_t whole = end != NULL ? (size_t)(end - content) + 1 : 0;
+    size_t whole = n > 0 ? whole_lines(content, (size_t)n) : 0;
     struct text rest = text_n(content, whole), line;
 
     if (n < 0)
         return err_errno(err, "cannot read data/uids");
-    if (whole < bytes && ftruncate(u->fd, (off_t)whole) != 0)
-        return err_errno(err, "cannot repair data/uids");
+    if (whole < bytes && file_truncate(u->fd, whole, "data/uids", err) != 0)
+        return -1;
     while (rest.len > 0 && text_cut(&rest, '\n', &line))
         if (line.len > 0 && read_line(u, line) != 0)
             return err_set(err, ERR_INTERNAL, "bad_uids",
@@ -82,8 +96,10 @@ int uids_open(struct uids *uids, int dir, uid_t base, struct err *err)
     struct stat st;
 
     *uids = (struct uids){.base = base, .next = base + UIDS_JOBS};
-    uids->fd = openat(dir, "uids", O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (uids->fd < 0 || fstat(uids->fd, &st) != 0)
+    uids->fd = -1;
+    if (file_append(dir, "uids", 0600, &uids->fd, err) != 0)
+        return -1;
+    if (fstat(uids->fd, &st) != 0)
         return err_errno(err, "cannot open data/uids");
     int rc = 0;
     if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0 ||
@@ -91,8 +107,11 @@ int uids_open(struct uids *uids, int dir, uid_t base, struct err *err)
         rc = err_set(err, ERR_FORBIDDEN, "bad_uids", "data/uids must be a file of root's alone");
     else
         rc = load(uids, (size_t)st.st_size, err);
-    if (rc == 0 && fsync(dir) != 0)
-        rc = err_errno(err, "cannot sync the data folder");
+    /* what we read may be of a process that ended before it had synced it */
+    if (rc == 0 && file_sync(uids->fd, "data/uids", err) != 0)
+        rc = -1;
+    if (rc == 0)
+        rc = file_sync(dir, "the data folder", err);
     if (rc != 0)
         uids_close(uids);
     return rc;
@@ -119,9 +138,9 @@ int uids_give(struct uids *uids, const char *id, uid_t *uid, struct err *err)
     if (uids->next >= uids->base + UIDS_SPAN)
         return err_set(err, ERR_UNAVAILABLE, "no_uids", "All uids of this data folder were given.");
     int n = snprintf(line, sizeof(line), "%u %s\n", uids->next, id);
-    if (write(uids->fd, line, (size_t)n) != n || fsync(uids->fd) != 0) {
-        err_errno(err, "cannot record a uid in data/uids");
-        (void)!ftruncate(uids->fd, end);
+    if (file_write_all(uids->fd, line, (size_t)n, err) != 0 ||
+        file_sync(uids->fd, "data/uids", err) != 0) {
+        (void)file_truncate(uids->fd, (size_t)end, "data/uids", NULL);
         return -1;
     }
     *uid = uids->next;
@@ -131,8 +150,7 @@ int uids_give(struct uids *uids, const char *id, uid_t *uid, struct err *err)
 
 void uids_close(struct uids *uids)
 {
-    if (uids->fd >= 0)
-        close(uids->fd);
+    file_close(uids->fd);
     free(uids->rows);
     uids->rows = NULL;
     uids->fd = -1;

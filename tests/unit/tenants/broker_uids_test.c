@@ -31,12 +31,17 @@ static int tear_down(void **state)
     return rmdir(folder);
 }
 
-static void write_file(const char *content)
+static void write_bytes(const char *content, size_t n)
 {
     int fd = openat(dir, "uids", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    assert_int_equal(write(fd, content, n), n);
     close(fd);
+}
+
+static void write_file(const char *content)
+{
+    write_bytes(content, strlen(content));
 }
 
 static void assert_file(const char *wanted)
@@ -81,6 +86,25 @@ static void a_torn_last_line_is_cut_off(void **state)
     assert_int_equal(uid, FIRST + 1);
     uids_close(&uids);
     assert_file("200256 01jd00000000000000000000aa\n200257 01jd00000000000000000000bb\n");
+}
+
+/* The power went between the two sectors of a line. */
+static void a_last_line_with_a_hole_is_cut_off(void **state)
+{
+    static const char holed[] = "200256 01jd00000000000000000000aa\n\0\0\0\0\0\0\0\0\000000bb\n";
+    struct uids uids;
+    struct err err;
+    uid_t uid;
+
+    write_bytes(holed, sizeof(holed) - 1);
+    assert_works(uids_open(&uids, dir, BASE, &err), err);
+    assert_true(uids_find(&uids, a, &uid));
+    assert_works(uids_give(&uids, b, &uid, &err), err);
+    assert_int_equal(uid, FIRST + 1);
+    uids_close(&uids);
+    assert_file("200256 01jd00000000000000000000aa\n200257 01jd00000000000000000000bb\n");
+    write_bytes("200256 \0\n200257 01jd00000000000000000000bb\n", 44);
+    assert_fails(uids_open(&uids, dir, BASE, &err), err, ERR_INTERNAL, "bad_uids");
 }
 
 static void uids_of_left_over_folders_are_not_given(void **state)
@@ -134,9 +158,9 @@ static void a_file_that_others_can_write_is_refused(void **state)
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-    EACH(a_uid_is_given_once_and_remembered),      EACH(a_torn_last_line_is_cut_off),
-    EACH(uids_of_left_over_folders_are_not_given), EACH(a_file_with_odd_lines_is_refused),
-    EACH(a_file_that_others_can_write_is_refused),
+    EACH(a_uid_is_given_once_and_remembered), EACH(a_torn_last_line_is_cut_off),
+    EACH(a_last_line_with_a_hole_is_cut_off), EACH(uids_of_left_over_folders_are_not_given),
+    EACH(a_file_with_odd_lines_is_refused),   EACH(a_file_that_others_can_write_is_refused),
 };
 
 UNIT_MAIN(tests)
