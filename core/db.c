@@ -1,5 +1,5 @@
-/* Connections, the writer's turn, commits in groups. Statements are in db_query.c, migrations in
- * db_migrate.c. */
+/* Connections, readers, the whole file. Statements are in db_query.c, the writer's turn and commits
+ * in groups in db_turn.c, migrations in db_migrate.c. */
 #include "core/db.h"
 
 #include "core/clock.h"
@@ -9,15 +9,16 @@
 #include "core/pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
 
-#define WRITER_WAIT_S 30
-#define GROUP_MOST 64
-#define CHECKPOINT_PAGES 1024 /* of 4 KiB: 4 MB */
+#define WAIT_MS 30000
 #define QUIET_MS 2000
+#define BUSY_MS 5000
+#define PAGE_BYTES 4096
+#define PAGES_MOST 4294967294 /* SQLite's own ceiling */
 
 int db_exec(struct db_conn *conn, const char *sql, struct err *err)
 {
@@ -28,7 +29,11 @@ int db_exec(struct db_conn *conn, const char *sql, struct err *err)
 
 static int on_wal(void *arg, sqlite3 *sqlite, const char *name, int pages)
 {
-    ((struct db *)arg)->wal_pages = pages;
+    struct db *db = arg;
+
+    if (pages < db->wal_pages) /* the file was begun anew */
+        db->checkpoint_at = CHECKPOINT_PAGES;
+    db->wal_pages = pages;
     return SQLITE_OK;
 }
 
@@ -39,10 +44,10 @@ static int conn_open(struct db_conn *conn, struct db *db, const struct db_config
                 SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
     conn->db = db;
-    int rc = sqlite3_open_v2(config->path, &conn->sqlite, flags, NULL);
+    int rc = sqlite3_open_v2(db->path, &conn->sqlite, flags, config->vfs);
     if (rc != SQLITE_OK)
         return db_fail(conn, rc, err);
-    sqlite3_busy_timeout(conn->sqlite, 5000);
+    sqlite3_busy_timeout(conn->sqlite, BUSY_MS);
     if (db_exec(conn,
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                 "PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY;",
@@ -53,16 +58,19 @@ static int conn_open(struct db_conn *conn, struct db *db, const struct db_config
     return 0;
 }
 
-/* The writer's turn is ours. Readers in the way only put it off; a failed sync ends the process
- * (db_fail). */
-static void checkpoint(struct db *db, int mode)
+void db_checkpoint(struct db *db, int mode)
 {
+    int pages = -1, copied = -1;
     struct err err;
 
     sqlite3_busy_timeout(db->writer.sqlite, 0);
-    int rc = sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, mode, NULL, NULL);
-    sqlite3_busy_timeout(db->writer.sqlite, 5000);
-    db->wal_pages = 0;
+    int rc = sqlite3_wal_checkpoint_v2(db->writer.sqlite, NULL, mode, &pages, &copied);
+    sqlite3_busy_timeout(db->writer.sqlite, BUSY_MS);
+    /* While a reader holds the file back it only grows: once more after as much again. */
+    if (pages >= 0) {
+        db->wal_pages = pages;
+        db->checkpoint_at = pages + CHECKPOINT_PAGES;
+    }
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
         return;
     db_fail(&db->writer, rc, &err);
@@ -98,21 +106,41 @@ static int open_readers(struct db *db, const struct db_config *config, struct er
     return 0;
 }
 
+/* The folder may be reached by links, the file itself may not be one. */
+static char *resolve(const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    auto_free char *folder = slash == NULL   ? xstrdup(".")
+                             : slash == path ? xstrdup("/")
+                                             : xstrndup(path, (size_t)(slash - path));
+    auto_free char *real = realpath(folder, NULL);
+
+    if (real == NULL) {
+        err_errno(err, "%s cannot be opened", path);
+        return NULL;
+    }
+    return xprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, slash == NULL ? path : slash + 1);
+}
+
 struct db *db_open(const struct db_config *config, struct err *err)
 {
-    struct db *db = xcalloc(1, sizeof(*db));
+    char *path = resolve(config->path, err);
 
-    db->path = xstrdup(config->path);
+    if (path == NULL)
+        return NULL;
+    struct db *db = xcalloc(1, sizeof(*db));
+    db->path = path;
     db->last = &db->first;
+    db->checkpoint_at = CHECKPOINT_PAGES;
+    db->wait_ms = config->wait_ms > 0 ? config->wait_ms : WAIT_MS;
     pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->reader_free, NULL);
+    db_cond_init(&db->reader_free);
     if (conn_open(&db->writer, db, config, true, err) != 0 ||
-        db_migrate(db, config->schemas, err) != 0 || open_readers(db, config, err) != 0) {
+        db_migrate(db, config->schemas, err) != 0 || open_readers(db, config, err) != 0 ||
+        (config->max_bytes > 0 && db_limit(db, config->max_bytes, err) != 0)) {
         db_close(db);
         return NULL;
     }
-    if (config->max_bytes > 0)
-        db_limit(db, config->max_bytes);
     return db;
 }
 
@@ -123,7 +151,7 @@ void db_close(struct db *db)
     for (unsigned i = 0; i < db->n_readers; i++)
         db_conn_close(&db->readers[i]);
     if (db->writer.sqlite != NULL)
-        checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
+        db_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
     db_conn_close(&db->writer);
     free(db->readers);
     pthread_mutex_destroy(&db->lock);
@@ -132,22 +160,45 @@ void db_close(struct db *db)
     free(db);
 }
 
+/* Waiting. */
+
+void db_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct timespec db_deadline(const struct db *db)
+{
+    int64_t at = clock_mono_ms() + db->wait_ms;
+
+    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
+}
+
 /* Reading. */
 
 struct db_read db_read(struct db *db, struct err *err)
 {
+    struct timespec until = db_deadline(db);
     struct db_read r = {db, NULL};
+    int rc = 0;
 
     pthread_mutex_lock(&db->lock);
-    while (db->free_readers == NULL)
-        pthread_cond_wait(&db->reader_free, &db->lock);
+    while (db->free_readers == NULL && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&db->reader_free, &db->lock, &until);
     r.conn = db->free_readers;
-    db->free_readers = r.conn->next_free;
+    if (r.conn != NULL)
+        db->free_readers = r.conn->next_free;
     pthread_mutex_unlock(&db->lock);
-    if (db_exec(r.conn, "BEGIN", err) != 0) {
+    if (r.conn == NULL)
+        err_set(err, ERR_UNAVAILABLE, "database_busy",
+                "Too many requests read the database; try again.");
+    else if (db_exec(r.conn, "BEGIN", err) != 0)
         db_read_end(&r);
-        r.conn = NULL;
-    }
     return r;
 }
 
@@ -165,211 +216,35 @@ void db_read_end(struct db_read *r)
     r->conn = NULL;
 }
 
-/* The writer's turn. */
-
-/* Lock held. Waits for the turn; false after the deadline. */
-static bool take_turn(struct db *db)
-{
-    struct db_waiter me = {.granted = false};
-    struct timespec until;
-    int rc = 0;
-
-    if (!db->writer_taken) {
-        db->writer_taken = true;
-        return true;
-    }
-    pthread_cond_init(&me.turn, NULL);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WRITER_WAIT_S;
-    *db->last = &me;
-    db->last = &me.next;
-    while (!me.granted && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&me.turn, &db->lock, &until);
-    if (!me.granted) {
-        struct db_waiter **p = &db->first;
-        while (*p != &me)
-            p = &(*p)->next;
-        *p = me.next;
-        if (db->last == &me.next)
-            db->last = p;
-    }
-    pthread_cond_destroy(&me.turn);
-    return me.granted;
-}
-
-/* Lock held. Gives the turn to who waits longest, or to nobody. */
-static void pass_turn(struct db *db)
-{
-    struct db_waiter *next = db->first;
-
-    if (next == NULL) {
-        db->writer_taken = false;
-        return;
-    }
-    db->first = next->next;
-    if (db->first == NULL)
-        db->last = &db->first;
-    next->granted = true;
-    pthread_cond_signal(&next->turn);
-}
-
-static struct db_group *group_new(void)
-{
-    struct db_group *g = xcalloc(1, sizeof(*g));
-
-    g->err = xcalloc(1, sizeof(*g->err));
-    pthread_cond_init(&g->ended, NULL);
-    return g;
-}
-
-/* Lock held. */
-static void group_drop(struct db_group *g)
-{
-    if (--g->refs > 0)
-        return;
-    pthread_cond_destroy(&g->ended);
-    free(g->err);
-    free(g);
-}
-
-static void give_up_turn(struct db *db)
-{
-    pthread_mutex_lock(&db->lock);
-    pass_turn(db);
-    pthread_mutex_unlock(&db->lock);
-}
-
-int db_begin(struct db_tx *tx, struct db *db, struct err *err)
-{
-    pthread_mutex_lock(&db->lock);
-    bool turn = take_turn(db);
-    pthread_mutex_unlock(&db->lock);
-    if (!turn)
-        return err_set(err, ERR_UNAVAILABLE, "database_busy",
-                       "Too many changes wait for the disk; try again.");
-    if (db->group == NULL) {
-        if (db_exec(&db->writer, "BEGIN IMMEDIATE", err) != 0) {
-            give_up_turn(db);
-            return -1;
-        }
-        db->group = group_new();
-        db->group->refs = 1; /* the open transaction's own */
-    }
-    if (db_exec(&db->writer, "SAVEPOINT tx", err) != 0) {
-        *tx = (struct db_tx){db, &db->writer, true};
-        db_tx_end(tx);
-        return -1;
-    }
-    *tx = (struct db_tx){db, &db->writer, true};
-    return 0;
-}
-
-/* The last of the group, or the 64th: COMMIT, then everybody learns how it went. The turn is ours.
- */
-static void commit_group(struct db *db, struct db_group *g)
-{
-    struct err err = {0};
-    bool lost = g->failed || sqlite3_get_autocommit(db->writer.sqlite) != 0;
-    bool failed = lost;
-
-    if (lost)
-        err_set(&err, ERR_UNAVAILABLE, "write_failed",
-                "The change could not be written and nothing of it was kept; try again.");
-    else
-        failed = db_exec(&db->writer, "COMMIT", &err) != 0;
-    if (failed && sqlite3_get_autocommit(db->writer.sqlite) == 0)
-        (void)sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
-    db->group = NULL;
-    db->last_write_ms = clock_mono_ms();
-    if (db->wal_pages > CHECKPOINT_PAGES) {
-        checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
-    }
-    pthread_mutex_lock(&db->lock);
-    g->done = true;
-    g->failed = failed;
-    *g->err = err;
-    pthread_cond_broadcast(&g->ended);
-    pass_turn(db);
-    group_drop(g);
-    pthread_mutex_unlock(&db->lock);
-}
-
-/* Ends this member's part and waits for the group's outcome. */
-static int leave(struct db_tx *tx, struct err *err)
-{
-    struct db *db = tx->db;
-    struct db_group *g = db->group;
-    bool hand_over;
-
-    tx->open = false;
-    pthread_mutex_lock(&db->lock);
-    g->refs++;
-    g->members++;
-    /* A lost transaction ends here: the next member must not commit on its ruins. */
-    hand_over = !g->failed && g->members < GROUP_MOST && db->first != NULL;
-    if (hand_over)
-        pass_turn(db);
-    pthread_mutex_unlock(&db->lock);
-    if (!hand_over)
-        commit_group(db, g);
-    pthread_mutex_lock(&db->lock);
-    while (!g->done)
-        pthread_cond_wait(&g->ended, &db->lock);
-    bool failed = g->failed;
-    if (failed && err != NULL)
-        *err = *g->err;
-    group_drop(g);
-    pthread_mutex_unlock(&db->lock);
-    return failed ? -1 : 0;
-}
-
-/* A failure inside may have rolled back the whole transaction, earlier members' work included. */
-static void note_loss(struct db *db)
-{
-    if (sqlite3_get_autocommit(db->writer.sqlite) != 0)
-        db->group->failed = true;
-}
-
-int db_commit(struct db_tx *tx, struct err *err)
-{
-    if (db_exec(tx->conn, "RELEASE tx", err) != 0) {
-        db_tx_end(tx);
-        return -1;
-    }
-    note_loss(tx->db);
-    return leave(tx, err);
-}
-
-void db_tx_end(struct db_tx *tx)
-{
-    if (!tx->open)
-        return;
-    note_loss(tx->db);
-    if (!tx->db->group->failed) {
-        (void)sqlite3_exec(tx->conn->sqlite, "ROLLBACK TO tx", NULL, NULL, NULL);
-        (void)sqlite3_exec(tx->conn->sqlite, "RELEASE tx", NULL, NULL, NULL);
-    }
-    (void)leave(tx, NULL);
-}
-
 /* The whole file. */
+
+int db_copy(struct db_conn *conn, const char *path, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->sqlite, "VACUUM INTO ?", -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    int result = rc == SQLITE_DONE ? 0 : db_fail(conn, rc, err);
+    sqlite3_finalize(stmt);
+    return result;
+}
 
 int db_export(struct db *db, const char *path, struct err *err)
 {
     auto_read struct db_read r = db_read(db, err);
-    sqlite3_stmt *stmt = NULL;
 
     if (r.conn == NULL)
         return -1;
-    /* VACUUM cannot run inside a transaction; nothing was read in this one. */
-    (void)sqlite3_exec(r.conn->sqlite, "COMMIT", NULL, NULL, NULL);
-    int rc = sqlite3_prepare_v2(r.conn->sqlite, "VACUUM INTO ?", -1, &stmt, NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
-        rc = sqlite3_step(stmt);
-    }
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_DONE ? 0 : db_fail(r.conn, rc, err);
+    /* VACUUM cannot run inside a transaction, and nothing was read in this one; to a reader that
+     * may only query, the copy would count as a change. */
+    if (db_exec(r.conn, "COMMIT; PRAGMA query_only=OFF", err) != 0)
+        return -1;
+    int rc = db_copy(r.conn, path, err);
+    (void)sqlite3_exec(r.conn->sqlite, "PRAGMA query_only=ON", NULL, NULL, NULL);
+    return rc;
 }
 
 void db_quiet(struct db *db)
@@ -382,20 +257,23 @@ void db_quiet(struct db *db)
     pthread_mutex_unlock(&db->lock);
     if (!quiet)
         return;
-    checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
-    give_up_turn(db);
+    db_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
+    db_turn_end(db);
 }
 
-void db_limit(struct db *db, int64_t max_bytes)
+int db_limit(struct db *db, int64_t max_bytes, struct err *err)
 {
-    pthread_mutex_lock(&db->lock);
-    bool turn = take_turn(db);
-    pthread_mutex_unlock(&db->lock);
-    if (!turn)
-        return;
+    int64_t pages = max_bytes <= 0           ? PAGES_MOST
+                    : max_bytes < PAGE_BYTES ? 1
+                                             : max_bytes / PAGE_BYTES;
     char sql[64];
-    snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld", (long long)(max_bytes / 4096 + 1));
-    (void)sqlite3_exec(db->writer.sqlite, sql, NULL, NULL, NULL);
-    db->limited = true;
-    give_up_turn(db);
+
+    if (db_turn_take(db, err) != 0)
+        return -1;
+    snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld", (long long)pages);
+    int rc = db_exec(&db->writer, sql, err);
+    if (rc == 0)
+        atomic_store(&db->limited, max_bytes > 0);
+    db_turn_end(db);
+    return rc;
 }

@@ -5,12 +5,15 @@
  * writer, the open transaction is handed over instead of committed; the last one, or the 64th,
  * commits and wakes all of the group. db_commit returns once the group is on disk. Whoever held the
  * writer, also to refuse, learns the outcome only after that commit, since a refusal may rest on
- * what an earlier member wrote. If COMMIT fails, all fail. A failed fsync ends the process.
+ * what an earlier member wrote. If COMMIT fails, all fail, with SQLite's reason, and so they do
+ * when one member's failure rolls back the whole: all are told of a full disk, but that a value or
+ * the file became too large only who caused it, the others ERR_UNAVAILABLE "write_failed".
+ * A failed fsync ends the process.
  *
  * Opened with WAL, synchronous=FULL, foreign keys on, trusted_schema off, wal_autocheckpoint=0:
- * only the writer connection checkpoints, holding the writer, past 4 MB or when the file goes quiet
- * (db_quiet), since SQLite 3.40 can corrupt a WAL when one connection checkpoints while another
- * commits.
+ * only the writer connection checkpoints, holding the writer, past 4 MB (of new pages, while
+ * readers hold it back) or when the file goes quiet (db_quiet), since SQLite 3.40 can corrupt a WAL
+ * when one connection checkpoints while another commits.
  *
  * Blocking: for workers, the keeper's database lane and start-up only, never on a loop.
  */
@@ -27,25 +30,31 @@ struct err;
 struct json_writer;
 struct pool;
 
-/* An area's migrations: embedded .sql files named "N-words.sql", applied in order of N, forward
- * only, all of one open in one transaction, recorded in migration(area, number, applied_at). Before
- * a file that has data is migrated, a backup "PATH.before-VERSION" is made. */
+/* An area's migrations: embedded .sql files named "N-words.sql" (each N once, from 1; others are
+ * refused: "bad_migration"), applied in order of N, forward only, all of one open in one
+ * transaction, recorded in migration(area, number, applied_at). Foreign keys rest meanwhile and are
+ * checked before the commit, so that a table can be made anew. Before a file that has data is
+ * migrated, a backup "PATH.before-VERSION" is made. A file with a higher number or an area that is
+ * not here is a newer program's: ERR_CONFLICT "newer_data". */
 struct db_schema {
     const char *area;
     const struct embedded *files;
 };
 
 struct db_config {
-    const char *path;
+    const char *path;                /* its folder may be reached by links */
     const struct db_schema *schemas; /* ended by a NULL area */
     unsigned readers;                /* connections */
     int64_t max_bytes; /* max_page_count; 0: no ceiling. Past it: ERR_TOO_LARGE "quota" */
+    const char *vfs;   /* SQLite VFS by name; NULL: the system's (tests record writes) */
+    int64_t wait_ms;   /* for the writer or a reader; 0: 30 s */
 };
 
 struct db *db_open(const struct db_config *config, struct err *err);
 void db_close(struct db *db); /* checkpoints; nobody may be using it */
 
-/* Reading: borrows a reader in a read transaction (one consistent view), waits if all are out. */
+/* Reading: borrows a reader in a read transaction (one consistent view); if all are out, waits for
+ * one, ERR_UNAVAILABLE after wait_ms. */
 struct db_read {
     struct db *db;
     struct db_conn *conn; /* NULL: failed, err says why */
@@ -60,7 +69,7 @@ struct db_tx {
     struct db_conn *conn;
     bool open;
 };
-/* Waits for the writer; ERR_UNAVAILABLE after 30 s. */
+/* Waits for the writer; ERR_UNAVAILABLE after wait_ms. */
 int db_begin(struct db_tx *tx, struct db *db, struct err *err);
 /* On disk when it returns 0. Ends the transaction either way. */
 int db_commit(struct db_tx *tx, struct err *err);
@@ -103,5 +112,6 @@ int64_t db_last_id(struct db_conn *conn);
 int db_export(struct db *db, const char *path, struct err *err);
 /* Checkpoints if the file has been quiet; called from a timer on a worker. */
 void db_quiet(struct db *db);
-/* Sets the size ceiling of an open file. */
-void db_limit(struct db *db, int64_t max_bytes);
+/* Sets the size ceiling of an open file; 0 takes it away. Waits for the writer. A file that is
+ * larger keeps its size and cannot grow. */
+int db_limit(struct db *db, int64_t max_bytes, struct err *err);

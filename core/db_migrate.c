@@ -9,9 +9,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-static long number_of(const struct embedded *file)
+/* The N of "N-words.sql", 0 for any other name. */
+static int64_t number_of(const struct embedded *file)
 {
-    return strtol(file->name, NULL, 10);
+    char *end;
+    size_t len = strlen(file->name);
+
+    if (file->name[0] < '1' || file->name[0] > '9')
+        return 0;
+    long n = strtol(file->name, &end, 10);
+    size_t rest = len - (size_t)(end - file->name);
+    bool good = n <= INT32_MAX && end[0] == '-' && rest > strlen("-.sql") &&
+                strcmp(file->name + len - 4, ".sql") == 0 && strchr(end, '/') == NULL;
+    return good ? n : 0;
+}
+
+/* The first file after that number, NULL at the end: they are embedded in the order of names. */
+static const struct embedded *next_after(const struct db_schema *schema, int64_t number)
+{
+    const struct embedded *next = NULL;
+
+    for (const struct embedded *f = schema->files; f->name != NULL; f++)
+        if (number_of(f) > number && (next == NULL || number_of(f) < number_of(next)))
+            next = f;
+    return next;
+}
+
+static int check_names(const struct db_schema *schema, struct err *err)
+{
+    for (const struct embedded *f = schema->files; f->name != NULL; f++) {
+        if (number_of(f) == 0)
+            return err_set(err, ERR_INTERNAL, "bad_migration",
+                           "%s of %s is not named as a migration is.", f->name, schema->area);
+        for (const struct embedded *g = schema->files; g != f; g++)
+            if (number_of(g) == number_of(f))
+                return err_set(err, ERR_INTERNAL, "bad_migration", "%s has two migrations %lld.",
+                               schema->area, (long long)number_of(f));
+    }
+    return 0;
 }
 
 static int applied(struct db *db, const char *area, int64_t *number, struct err *err)
@@ -22,33 +57,87 @@ static int applied(struct db *db, const char *area, int64_t *number, struct err 
     return db_get(&db->writer, pool, err, sql, "z", "i", area, number);
 }
 
-static long newest(const struct db_schema *schema)
+static int64_t newest(const struct db_schema *schema)
 {
-    long last = 0;
+    int64_t last = 0;
 
-    for (const struct embedded *f = schema->files; f->name != NULL; f++)
-        last = number_of(f) > last ? number_of(f) : last;
+    for (const struct embedded *f; (f = next_after(schema, last)) != NULL;)
+        last = number_of(f);
     return last;
+}
+
+static int apply(struct db *db, const char *area, const struct embedded *file, struct err *err)
+{
+    static const char record[] =
+        "INSERT INTO migration (area, number, applied_at) VALUES (?, ?, ?)";
+    auto_free char *sql = xstrndup((const char *)file->bytes, file->len);
+
+    if (db_exec(&db->writer, sql, err) != 0)
+        return -1;
+    if (sqlite3_get_autocommit(db->writer.sqlite) != 0)
+        return err_set(err, ERR_INTERNAL, "bad_migration", "%s of %s ends the transaction.",
+                       file->name, area);
+    return db_do(&db->writer, err, record, "zii", area, number_of(file), clock_wall_ms()) < 0 ? -1
+                                                                                              : 0;
 }
 
 static int apply_area(struct db *db, const struct db_schema *schema, struct err *err)
 {
-    static const char record[] =
-        "INSERT INTO migration (area, number, applied_at) VALUES (?, ?, ?)";
+    const struct embedded *f;
     int64_t have = 0;
 
     if (applied(db, schema->area, &have, err) != 0)
         return -1;
-    for (const struct embedded *f = schema->files; f->name != NULL; f++) {
-        if (number_of(f) <= have)
-            continue;
-        auto_free char *sql = xstrndup((const char *)f->bytes, f->len);
-        if (db_exec(&db->writer, sql, err) != 0 ||
-            db_do(&db->writer, err, record, "zii", schema->area, (int64_t)number_of(f),
-                  clock_wall_ms()) < 0)
+    for (; (f = next_after(schema, have)) != NULL; have = number_of(f))
+        if (apply(db, schema->area, f, err) != 0)
             return -1;
-    }
     return 0;
+}
+
+static int check_keys(struct db *db, struct err *err)
+{
+    static const char sql[] = "SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1";
+    auto_pool struct pool *pool = pool_new();
+    auto_rows struct db_rows q = {0};
+    struct text table, parent;
+
+    if (db_each (&q, &db->writer, err, sql, "") != 0)
+        return -1;
+    if (db_next(&q, pool, "ss", &table, &parent))
+        return err_set(err, ERR_INTERNAL, "bad_migration",
+                       "A migration leaves rows of %.*s that refer to nothing in %.*s.",
+                       TEXT_ARG(table), TEXT_ARG(parent));
+    return q.failed ? -1 : 0;
+}
+
+static int refuse_newer(const struct db *db, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT, "newer_data",
+                   "%s was written by a newer version of Redhouse; start that version, or restore "
+                   "a backup.",
+                   db->path);
+}
+
+static bool knows(const struct db_schema *schemas, struct text area)
+{
+    for (const struct db_schema *s = schemas; s->area != NULL; s++)
+        if (text_is(area, s->area))
+            return true;
+    return false;
+}
+
+static int check_areas(struct db *db, const struct db_schema *schemas, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    auto_rows struct db_rows q = {0};
+    struct text area;
+
+    if (db_each (&q, &db->writer, err, "SELECT DISTINCT area FROM migration", "") != 0)
+        return -1;
+    while (db_next(&q, pool, "s", &area))
+        if (!knows(schemas, area))
+            return refuse_newer(db, err);
+    return q.failed ? -1 : 0;
 }
 
 /* How many areas are behind, and whether the file was ever migrated; refuses a file from a newer
@@ -60,33 +149,33 @@ static int look(struct db *db, const struct db_schema *schemas, unsigned *behind
     *fresh = true;
     for (const struct db_schema *s = schemas; s->area != NULL; s++) {
         int64_t have = 0;
-        if (applied(db, s->area, &have, err) != 0)
+        if (check_names(s, err) != 0 || applied(db, s->area, &have, err) != 0)
             return -1;
         if (have > newest(s))
-            return err_set(err, ERR_CONFLICT, "newer_data",
-                           "%s was written by a newer version of Redhouse; start that version, or "
-                           "restore a backup.",
-                           db->path);
+            return refuse_newer(db, err);
         *behind += have < newest(s);
         *fresh = *fresh && have == 0;
     }
-    return 0;
+    return check_areas(db, schemas, err);
 }
 
 static int back_up(struct db *db, struct err *err)
 {
     auto_free char *path = xprintf("%s.before-%s", db->path, REDHOUSE_VERSION);
-    sqlite3_stmt *stmt = NULL;
 
     if (file_unlink(path, err) != 0)
         return -1;
-    int rc = sqlite3_prepare_v2(db->writer.sqlite, "VACUUM INTO ?", -1, &stmt, NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
-        rc = sqlite3_step(stmt);
-    }
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_DONE ? 0 : db_fail(&db->writer, rc, err);
+    return db_copy(&db->writer, path, err);
+}
+
+static int apply_all(struct db *db, const struct db_schema *schemas, struct err *err)
+{
+    if (db_exec(&db->writer, "BEGIN IMMEDIATE", err) != 0)
+        return -1;
+    for (const struct db_schema *s = schemas; s->area != NULL; s++)
+        if (apply_area(db, s, err) != 0)
+            return -1;
+    return check_keys(db, err) != 0 ? -1 : db_exec(&db->writer, "COMMIT", err);
 }
 
 int db_migrate(struct db *db, const struct db_schema *schemas, struct err *err)
@@ -102,13 +191,14 @@ int db_migrate(struct db *db, const struct db_schema *schemas, struct err *err)
         return -1;
     if (behind == 0)
         return 0;
-    if ((!fresh && back_up(db, err) != 0) || db_exec(&db->writer, "BEGIN IMMEDIATE", err) != 0)
+    if (!fresh && back_up(db, err) != 0)
         return -1;
-    for (const struct db_schema *s = schemas; s->area != NULL; s++) {
-        if (apply_area(db, s, err) != 0) {
-            (void)sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
-            return -1;
-        }
+    /* Dropping a table that is made anew must not take the rows along that refer to it. */
+    if (db_exec(&db->writer, "PRAGMA foreign_keys=OFF", err) != 0)
+        return -1;
+    if (apply_all(db, schemas, err) != 0) {
+        (void)sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
+        return -1;
     }
-    return db_exec(&db->writer, "COMMIT", err);
+    return db_exec(&db->writer, "PRAGMA foreign_keys=ON", err);
 }

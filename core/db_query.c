@@ -15,50 +15,74 @@
 #include <string.h>
 #include <unistd.h>
 
-int db_fail(struct db_conn *conn, int rc, struct err *err)
+static bool is_disk_full(const struct db_conn *conn, int rc)
 {
-    const char *words = conn->sqlite != NULL ? sqlite3_errmsg(conn->sqlite) : sqlite3_errstr(rc);
-
     switch (rc) {
-    case SQLITE_IOERR_FSYNC:
-    case SQLITE_IOERR_DIR_FSYNC:
-    case SQLITE_IOERR_TRUNCATE:
-        /* What the kernel dropped after a failed sync cannot be known: only a new start reads the
-         * truth. */
-        log_error("db", "a sync failed; the process ends", "path=%s error=\"%s\"", conn->db->path,
-                  words);
-        _exit(74);
     case SQLITE_FULL:
-        if (conn->db->limited)
-            return err_set(err, ERR_TOO_LARGE, "quota", "The tenant's data has reached its limit.");
-        return err_disk_full(err);
+        return true;
     case SQLITE_IOERR_SHMSIZE:
     case SQLITE_IOERR_SHMOPEN:
     case SQLITE_IOERR_WRITE:
     case SQLITE_CANTOPEN:
-        if (conn->sqlite != NULL && sqlite3_system_errno(conn->sqlite) == ENOSPC)
-            return err_disk_full(err);
-        break;
+        return conn->sqlite != NULL && sqlite3_system_errno(conn->sqlite) == ENOSPC;
     default:
-        break;
+        return false;
     }
-    if ((rc & 0xff) == SQLITE_CONSTRAINT)
+}
+
+static int describe(struct db_conn *conn, int rc, struct err *err)
+{
+    const char *words = conn->sqlite != NULL ? sqlite3_errmsg(conn->sqlite) : sqlite3_errstr(rc);
+    struct db *db = conn->db;
+    /* Pages are counted as statements take them: a COMMIT only meets a full disk. */
+    bool committing = conn == &db->writer && db->group != NULL && db->group->committing;
+
+    if (rc == SQLITE_FULL && atomic_load(&db->limited) && !committing)
+        return err_set(err, ERR_TOO_LARGE, "quota", "The tenant's data has reached its limit.");
+    if (is_disk_full(conn, rc))
+        return err_disk_full(err);
+    switch (rc & 0xff) {
+    case SQLITE_CONSTRAINT:
         return err_set(err, ERR_CONFLICT, "exists",
                        "It is there already, or something it needs is not: %s.", words);
-    if ((rc & 0xff) == SQLITE_TOOBIG)
+    case SQLITE_TOOBIG:
         return err_set(err, ERR_TOO_LARGE, "too_large", "The value is too large to be stored.");
-    return err_set(err, ERR_INTERNAL, "database", "%s: %s", conn->db->path, words);
+    case SQLITE_BUSY:
+        return err_set(err, ERR_UNAVAILABLE, "database_busy",
+                       "Another program holds the database; try again.");
+    default:
+        return err_set(err, ERR_INTERNAL, "database", "%s: %s", db->path, words);
+    }
+}
+
+int db_fail(struct db_conn *conn, int rc, struct err *err)
+{
+    struct db_group *g = conn == &conn->db->writer ? conn->db->group : NULL;
+    struct err mine;
+
+    if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC || rc == SQLITE_IOERR_TRUNCATE) {
+        /* What the kernel dropped after a failed sync cannot be known: only a new start reads the
+         * truth. */
+        log_error("db", "a sync failed; the process ends", "path=%s error=\"%s\"", conn->db->path,
+                  sqlite3_errstr(rc));
+        _exit(74);
+    }
+    describe(conn, rc, &mine);
+    if (g != NULL && !g->failed && sqlite3_get_autocommit(conn->sqlite) != 0) {
+        g->failed = true;
+        g->loser = g->members;
+        *g->err = mine;
+    }
+    if (err != NULL)
+        *err = mine;
+    return -1;
 }
 
 static struct statement *statement_of(struct db_conn *conn, const char *sql, struct err *err)
 {
     /* Outside its transaction a statement would commit by itself: the group is lost. */
-    if (conn == &conn->db->writer && conn->db->group != NULL &&
-        sqlite3_get_autocommit(conn->sqlite) != 0) {
-        err_set(err, ERR_UNAVAILABLE, "write_failed",
-                "The change could not be written and nothing of it was kept; try again.");
+    if (db_lost(conn, err))
         return NULL;
-    }
     struct statement **bucket = &conn->cache[((uintptr_t)sql >> 3) % DB_BUCKETS];
     struct statement *s;
     bool temporary = false;
@@ -100,39 +124,39 @@ static void statement_end(struct statement *s)
     s->busy = false;
 }
 
-/* keep: the values outlive the statement's use, so SQLite need not copy them. */
-static void bind(sqlite3_stmt *stmt, const char *letters, va_list *ap, bool keep)
+/* Values that outlive the statement's use (keep) need not be copied by SQLite. */
+static int bind_text(sqlite3_stmt *stmt, int i, struct text t, bool blob, bool keep)
 {
     sqlite3_destructor_type life = keep ? SQLITE_STATIC : SQLITE_TRANSIENT;
 
-    for (int i = 1; letters[i - 1] != '\0'; i++) {
-        struct text t;
+    if (t.base == NULL)
+        return sqlite3_bind_null(stmt, i);
+    return blob ? sqlite3_bind_blob64(stmt, i, t.base, t.len, life)
+                : sqlite3_bind_text64(stmt, i, t.base, t.len, life, SQLITE_UTF8);
+}
+
+static int bind(struct statement *s, const char *letters, va_list *ap, bool keep)
+{
+    int rc = SQLITE_OK;
+
+    for (int i = 1; letters[i - 1] != '\0' && rc == SQLITE_OK; i++) {
         switch (letters[i - 1]) {
         case 's':
-            t = va_arg(*ap, struct text);
-            if (t.base == NULL)
-                sqlite3_bind_null(stmt, i);
-            else
-                sqlite3_bind_text64(stmt, i, t.base, t.len, life, SQLITE_UTF8);
-            break;
         case 'b':
-            t = va_arg(*ap, struct text);
-            if (t.base == NULL)
-                sqlite3_bind_null(stmt, i);
-            else
-                sqlite3_bind_blob64(stmt, i, t.base, t.len, life);
+            rc = bind_text(s->stmt, i, va_arg(*ap, struct text), letters[i - 1] == 'b', keep);
             break;
         case 'z':
-            sqlite3_bind_text(stmt, i, va_arg(*ap, const char *), -1, life);
+            rc = bind_text(s->stmt, i, text_of(va_arg(*ap, const char *)), false, keep);
             break;
         case 'i':
-            sqlite3_bind_int64(stmt, i, va_arg(*ap, int64_t));
+            rc = sqlite3_bind_int64(s->stmt, i, va_arg(*ap, int64_t));
             break;
         default:
-            sqlite3_bind_null(stmt, i);
+            rc = sqlite3_bind_null(s->stmt, i);
             break;
         }
     }
+    return rc;
 }
 
 static void read_columns(sqlite3_stmt *stmt, struct pool *pool, const char *letters, va_list *ap)
@@ -163,11 +187,11 @@ int db_do(struct db_conn *conn, struct err *err, const char *sql, const char *le
     if (s == NULL)
         return -1;
     va_start(ap, letters);
-    bind(s->stmt, letters, &ap, true);
+    int rc = bind(s, letters, &ap, true);
     va_end(ap);
-    int rc;
-    while ((rc = sqlite3_step(s->stmt)) == SQLITE_ROW)
-        ;
+    if (rc == SQLITE_OK)
+        while ((rc = sqlite3_step(s->stmt)) == SQLITE_ROW)
+            ;
     int changes = sqlite3_changes(conn->sqlite);
     if (rc != SQLITE_DONE)
         changes = db_fail(conn, rc, err);
@@ -185,8 +209,9 @@ int db_get(struct db_conn *conn, struct pool *pool, struct err *err, const char 
     if (s == NULL)
         return -1;
     va_start(ap, out);
-    bind(s->stmt, in, &ap, true);
-    int rc = sqlite3_step(s->stmt);
+    int rc = bind(s, in, &ap, true);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s->stmt);
     if (rc == SQLITE_ROW)
         read_columns(s->stmt, pool, out, &ap);
     else if (rc == SQLITE_DONE)
@@ -206,7 +231,12 @@ static int open_rows(struct db_rows *q, struct db_conn *conn, struct err *err, c
 
     if (s == NULL)
         return -1;
-    bind(s->stmt, in, ap, false);
+    int rc = bind(s, in, ap, false);
+    if (rc != SQLITE_OK) {
+        db_fail(conn, rc, err);
+        statement_end(s);
+        return -1;
+    }
     q->statement = s;
     q->conn = conn;
     return 0;
