@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,10 +18,39 @@
 
 #define CHILD_MAX_FDS 16
 
+/* Gives the child's descriptors their numbers and closes all others at exec; report moves out of
+ * their way. */
+static int arrange(const struct child_spec *spec, int *report)
+{
+    int from[CHILD_MAX_FDS], base = 3;
+
+    /* Above every target first, so that no dup2 overwrites a source. */
+    for (unsigned i = 0; i < spec->n_fds; i++)
+        base = spec->fds[i].to >= base ? spec->fds[i].to + 1 : base;
+    int moved = fcntl(*report, F_DUPFD_CLOEXEC, base);
+    if (moved < 0)
+        return -1;
+    *report = moved;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || (null = fcntl(null, F_DUPFD_CLOEXEC, base)) < 0)
+        return -1;
+    for (unsigned i = 0; i < spec->n_fds; i++)
+        if ((from[i] = fcntl(spec->fds[i].from, F_DUPFD_CLOEXEC, base)) < 0)
+            return -1;
+    /* What somebody left open without close-on-exec stays with us, too. */
+    (void)syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+    for (int fd = 0; fd <= 2; fd++)
+        if (dup2(null, fd) < 0)
+            return -1;
+    for (unsigned i = 0; i < spec->n_fds; i++)
+        if (dup2(from[i], spec->fds[i].to) < 0)
+            return -1;
+    return 0;
+}
+
 /* After the fork: only async-signal-safe calls. */
 static void become(const struct child_spec *spec, int report)
 {
-    int from[CHILD_MAX_FDS], highest = 2;
     sigset_t none;
     static const char *const no_env[] = {NULL};
 
@@ -29,18 +59,8 @@ static void become(const struct child_spec *spec, int report)
     signal(SIGPIPE, SIG_DFL);
     if (spec->new_session)
         setsid();
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    /* Out of the way of the targets first, so that no dup2 overwrites a source. */
-    for (unsigned i = 0; i < spec->n_fds; i++) {
-        from[i] = fcntl(spec->fds[i].from, F_DUPFD_CLOEXEC, 64);
-        highest = spec->fds[i].to > highest ? spec->fds[i].to : highest;
-    }
-    int pipe_end = fcntl(report, F_DUPFD_CLOEXEC, 64);
-    for (int fd = 0; fd <= 2; fd++)
-        dup2(null, fd);
-    for (unsigned i = 0; i < spec->n_fds; i++)
-        if (dup2(from[i], spec->fds[i].to) < 0)
-            goto fail;
+    if (arrange(spec, &report) != 0)
+        goto fail;
     if (spec->uid != 0 &&
         (setgroups(0, NULL) != 0 || setresgid(spec->gid, spec->gid, spec->gid) != 0 ||
          setresuid(spec->uid, spec->uid, spec->uid) != 0))
@@ -51,7 +71,7 @@ static void become(const struct child_spec *spec, int report)
            (char *const *)(uintptr_t)(spec->env != NULL ? spec->env : no_env));
 fail:;
     int code = errno;
-    (void)!write(pipe_end, &code, sizeof(code));
+    (void)!write(report, &code, sizeof(code));
     _exit(127);
 }
 
@@ -82,8 +102,14 @@ int child_start(struct child *child, const struct child_spec *spec, struct err *
         errno = code;
         return err_errno(err, "%s cannot be started", spec->path);
     }
-    child->pid = pid;
-    child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0) { /* it could be neither waited for nor ended */
+        err_errno(err, "%s cannot be watched", spec->path);
+        (void)kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        return -1;
+    }
+    *child = (struct child){pid, pidfd};
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Starts a program with argv, a clean environment and exactly the descriptors given. No shell.
- * Close-on-exec everywhere else. For the broker and the command line.
+ * Starts a program with argv, a clean environment and exactly the descriptors given, under any
+ * numbers; all others are closed. No shell. For the broker and the command line.
  */
 #pragma once
 

@@ -25,7 +25,8 @@ struct loop {
     atomic_bool stopping;
     pthread_mutex_t lock; /* guards first, last */
     struct message *first, **last;
-    struct loop_timer *timers; /* by time, soonest first */
+    struct loop_timer *timers; /* by time, soonest first; of the same time, as they were set */
+    uint64_t armings;
     /* watches cleared while their events are being handed out */
     struct epoll_event *now;
     int now_n;
@@ -123,13 +124,16 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_m
     else
         loop->timers = timer;
     timer->armed = true;
+    timer->arming = ++loop->armings;
 }
 
 static void run_timers(struct loop *loop)
 {
     int64_t now = clock_mono_ms();
+    uint64_t last = loop->armings;
 
-    while (loop->timers != NULL && loop->timers->at_ms <= now) {
+    /* What a callback sets waits for the next round, or one that sets itself would hold up all. */
+    while (loop->timers != NULL && loop->timers->at_ms <= now && loop->timers->arming <= last) {
         struct loop_timer *timer = loop->timers;
         loop_timer_clear(loop, timer);
         timer->fn(timer->arg);

@@ -25,6 +25,7 @@ struct loop_timer {
     void *arg;
     /* below: not written by callers */
     int64_t at_ms;
+    uint64_t arming;
     bool armed;
     struct loop_timer *next, *prev;
 };
