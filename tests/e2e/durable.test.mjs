@@ -12,6 +12,7 @@ describe(`${rounds} rounds of kill -9`, () => {
   let r, token
   const published = new Map()
   let deployed = null
+  let deploys = 0
 
   before(async () => {
     r = await Redhouse.start()
@@ -39,13 +40,16 @@ describe(`${rounds} rounds of kill -9`, () => {
       const flows = [{ id: 'aa', type: 'tab', label: `round ${Date.now()} ${n}` }]
       try {
         const answer = await raw(r, 'demo.localhost', '/flows', { method: 'POST', headers: { 'content-type': 'application/json', ...auth() }, body: JSON.stringify(flows) })
-        if (answer.status < 300) deployed = flows[0].label
+        if (answer.status < 300) {
+          deployed = flows[0].label
+          deploys++
+        }
       } catch {}
       await sleep(20)
     }
   }
 
-  test('nothing acknowledged is missing and no instance restarted', async () => {
+  test('nothing acknowledged is missing and no instance restarted', async (t) => {
     for (let round = 0; round < rounds; round++) {
       const stop = { now: false }
       const work = [publisher(1, stop), publisher(2, stop), deployer(stop)]
@@ -56,6 +60,7 @@ describe(`${rounds} rounds of kill -9`, () => {
       await r.serve()
     }
     assert.ok(published.size >= rounds, `only ${published.size} publishes were acknowledged`)
+    t.diagnostic(`${rounds} rounds: ${published.size} publishes and ${deploys} deploys acknowledged`)
     const document = (await r.api('GET', '/npm/@demo%2fsteady', undefined, auth())).body
     for (const [version, integrity] of published) {
       assert.equal(document.versions[version]?.dist.integrity, integrity, version)
