@@ -1,7 +1,7 @@
 foreach(name h1parse origin relay identity frames)
   unit(http/${name} http)
 endforeach()
-foreach(name hosts route)
+foreach(name hosts route head negotiate peers)
   unit(http/${name} http core)
 endforeach()
 
