@@ -115,8 +115,15 @@ struct account_ticket_door {
 };
 struct text account_ticket_make(struct account *account, struct pool *pool, const char *session,
                                 const struct account_ticket_door *door);
-bool account_ticket_take(struct account *account, struct pool *pool, struct text ticket,
-                         const struct account_ticket_door *door, const char **user,
+/* What a browser shows for it: of its words one must be the door's, since others can be put beside
+ * it. */
+struct account_ticket_claim {
+    struct text ticket, host;
+    const struct text *states;
+    size_t n_states;
+};
+bool account_ticket_take(struct account *account, struct pool *pool,
+                         const struct account_ticket_claim *claim, const char **user,
                          const char **session);
 
 /* Tokens: "PREFIX_<30 base62><6 checksum>", sha256 at rest, shown once. */

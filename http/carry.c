@@ -10,7 +10,8 @@
 /* The cookie that ties a ticket to the browser that asked for it. */
 #define STATE_COOKIE "-login"
 #define STATE_COOKIE_LIFE_S 600
-#define STATE_COOKIE_LEN 43 /* of 32 bytes */
+#define STATE_COOKIE_LEN 43     /* of 32 bytes */
+#define STATE_COOKIES_MOST 1024 /* more than a request's head has room for */
 
 static const char *scheme(const struct people *people)
 {
@@ -107,34 +108,36 @@ static struct text state_of(struct call *c, struct text secret)
     return b64url_encode(c->pool, hash, sizeof(hash));
 }
 
-/* The next value that may be one of ours. Where no TLS guards the cookie's name, the page of a flow
- * can set more of that name for the whole domain: they must not hide ours. */
-static bool next_state_cookie(struct call *c, struct text *rest, struct text *secret)
+/* All values that may be ours; out has room for most. Where no TLS guards the cookie's name, the
+ * page of a flow can set more of that name for the whole domain: they must not hide ours. */
+static size_t state_cookies(struct call *c, struct text *out, size_t most)
 {
     const struct people *people = c->area;
-    struct text name = text_printf(c->pool, "%s" STATE_COOKIE, people->config.cookie_name), pair;
+    struct text name = text_printf(c->pool, "%s" STATE_COOKIE, people->config.cookie_name);
+    struct text rest = call_header(c, "cookie"), pair;
+    size_t n = 0;
 
-    while (text_cut(rest, ';', &pair)) {
+    while (n < most && text_cut(&rest, ';', &pair)) {
         size_t eq = text_find(pair, '=', 0);
         if (eq == SIZE_MAX || !text_eq(text_trim(text_sub(pair, 0, eq)), name))
             continue;
-        *secret = text_trim(text_sub(pair, eq + 1, pair.len));
-        if (secret->len == STATE_COOKIE_LEN)
-            return true;
+        struct text secret = text_trim(text_sub(pair, eq + 1, pair.len));
+        if (secret.len == STATE_COOKIE_LEN)
+            out[n++] = secret;
     }
-    return false;
+    return n;
 }
 
 static void get_login(struct call *c)
 {
     struct people *people = c->area;
     struct text name = text_sub(c->host, 0, text_find(c->host, ':', 0));
-    struct text port = public_port(people), cookies = call_header(c, "cookie"), secret;
+    struct text port = public_port(people), secret;
     struct text to = text_printf(c->pool, "%s://%.*s%.*s%.*s", scheme(people), TEXT_ARG(name),
                                  TEXT_ARG(port), TEXT_ARG(local_path(c)));
 
     /* Two tabs that log in at once share one. */
-    if (!next_state_cookie(c, &cookies, &secret))
+    if (state_cookies(c, &secret, 1) == 0)
         secret = random_text(c->pool, 32);
     people_set_cookie(c, STATE_COOKIE, secret, STATE_COOKIE_LIFE_S);
     call_redirect(c, 302,
@@ -146,14 +149,17 @@ static void get_login(struct call *c)
 static bool take_ticket(struct call *c, const char **user, const char **parent)
 {
     struct people *people = c->area;
-    struct text ticket = call_query(c, "ticket"), cookies = call_header(c, "cookie"), secret;
+    struct text states[STATE_COOKIES_MOST];
+    const struct account_ticket_claim claim = {
+        .ticket = call_query(c, "ticket"),
+        .host = c->host,
+        .states = states,
+        .n_states = state_cookies(c, states, STATE_COOKIES_MOST),
+    };
 
-    while (next_state_cookie(c, &cookies, &secret)) {
-        struct account_ticket_door door = {c->host, state_of(c, secret)};
-        if (account_ticket_take(people->config.account, c->pool, ticket, &door, user, parent))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < claim.n_states; i++)
+        states[i] = state_of(c, states[i]);
+    return account_ticket_take(people->config.account, c->pool, &claim, user, parent);
 }
 
 static void get_instance_session(struct call *c)

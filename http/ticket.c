@@ -64,23 +64,35 @@ static const struct account_key *session_by_id(const struct account_snapshot *s,
     return NULL;
 }
 
-bool account_ticket_take(struct account *account, struct pool *pool, struct text ticket,
-                         const struct account_ticket_door *door, const char **user,
+static bool is_door_of(const struct ticket *ticket, const struct account_ticket_claim *claim)
+{
+    if (!text_is(claim->host, ticket->host))
+        return false;
+    for (size_t i = 0; i < claim->n_states; i++)
+        if (text_is(claim->states[i], ticket->state))
+            return true;
+    return false;
+}
+
+bool account_ticket_take(struct account *account, struct pool *pool,
+                         const struct account_ticket_claim *claim, const char **user,
                          const char **session)
 {
     struct account_tickets *t = account->tickets;
     unsigned char hash[SHA256_BYTES];
     char id[ACCOUNT_ID] = "";
+    int64_t now = clock_mono_ms();
 
-    sha256(ticket, hash);
+    sha256(claim->ticket, hash);
     pthread_mutex_lock(&t->lock);
     for (size_t i = 0; i < TICKETS_MOST; i++) {
         struct ticket *one = &t->tickets[i];
-        if (one->until_ms < clock_mono_ms() || memcmp(one->hash, hash, sizeof(hash)) != 0 ||
-            !text_is(door->host, one->host) || !text_is(door->state, one->state))
+        if (one->until_ms < now || memcmp(one->hash, hash, sizeof(hash)) != 0)
             continue;
-        memcpy(id, one->session, sizeof(id));
-        one->until_ms = 0;
+        if (is_door_of(one, claim)) {
+            memcpy(id, one->session, sizeof(id));
+            one->until_ms = 0;
+        }
         break;
     }
     pthread_mutex_unlock(&t->lock);

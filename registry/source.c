@@ -57,8 +57,20 @@ int source_note(struct sources *sources, struct text id, const char *cause, stru
 
 struct names {
     struct text *all;
-    size_t n;
+    size_t n, room;
 };
+
+static void names_add(struct names *names, struct pool *pool, struct text name)
+{
+    if (names->n == names->room) {
+        names->room = names->room > 0 ? 2 * names->room : 16;
+        struct text *more = pool_alloc(pool, names->room * sizeof(*more));
+        if (names->n > 0)
+            memcpy(more, names->all, names->n * sizeof(*more));
+        names->all = more;
+    }
+    names->all[names->n++] = name;
+}
 
 /* The names of the logs that go with it, below the folder of logs. */
 static int list_logs(struct db_conn *conn, struct pool *pool, const char *sql, struct text id,
@@ -69,13 +81,8 @@ static int list_logs(struct db_conn *conn, struct pool *pool, const char *sql, s
 
     if (db_each (&q, conn, err, sql, "s", id) != 0)
         return -1;
-    while (db_next(&q, pool, "s", &build)) {
-        struct text *more = pool_alloc(pool, (logs->n + 1) * sizeof(*more));
-        if (logs->n > 0)
-            memcpy(more, logs->all, logs->n * sizeof(*more));
-        more[logs->n++] = text_printf(pool, "%.*s.log", TEXT_ARG(build));
-        logs->all = more;
-    }
+    while (db_next(&q, pool, "s", &build))
+        names_add(logs, pool, text_printf(pool, "%.*s.log", TEXT_ARG(build)));
     return q.failed ? -1 : 0;
 }
 

@@ -92,9 +92,8 @@ static int write_revisions(struct call *c, const struct instance *row, struct js
                            struct err *err)
 {
     static const char sql[] =
-        "SELECT number AS number, rev AS rev, author AS author, at AS \"at@\","
-        " length(CAST(flows AS BLOB)) AS bytes,"
-        " CASE WHEN json_valid(flows) THEN json_array_length(flows) ELSE 0 END AS nodes"
+        "SELECT number AS number, rev AS rev, author AS author, at AS \"at@\", bytes AS bytes,"
+        " nodes AS nodes"
         " FROM revision WHERE instance = ? AND number < ? ORDER BY number DESC LIMIT ?";
     static const char rest[] = "SELECT min(number), count(*) FROM (SELECT number FROM revision"
                                " WHERE instance = ? AND number < ? ORDER BY number DESC LIMIT ?)";

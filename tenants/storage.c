@@ -100,6 +100,7 @@ static void get_flows(struct call *c)
 /* The deploy's parts as the runtime sent them. */
 struct deploy {
     struct text flows, credentials, author;
+    size_t nodes;
 };
 
 static int deploy_parse(struct call *c, struct deploy *d, struct err *err)
@@ -115,6 +116,7 @@ static int deploy_parse(struct call *c, struct deploy *d, struct err *err)
     list = parsed;
     if (list->type != JSON_ARRAY)
         return err_set(err, ERR_INVALID, "bad_flows", "The flows must be a JSON array.");
+    d->nodes = list->count;
     const struct json *credentials = json_get(doc, "credentials");
     if (credentials == NULL || credentials->type == JSON_NULL)
         d->credentials = TEXT_NONE;
@@ -132,8 +134,8 @@ static int deploy_insert(struct call *c, struct db_conn *conn, struct err *err)
         "SELECT t.revision, r.credentials FROM runtime AS t LEFT JOIN revision AS r"
         " ON r.instance = t.instance AND r.number = t.revision WHERE t.instance = ?";
     static const char insert[] =
-        "INSERT INTO revision (instance, number, rev, flows, credentials, author, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)";
+        "INSERT INTO revision (instance, number, rev, flows, credentials, author, at, bytes, nodes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     static const char head[] = "UPDATE runtime SET revision = ? WHERE instance = ?";
     static const char trim[] = "DELETE FROM revision WHERE instance = ? AND number <= ?";
     struct deploy d = {0};
@@ -147,8 +149,8 @@ static int deploy_insert(struct call *c, struct db_conn *conn, struct err *err)
         d.credentials = kept.base != NULL ? kept : TEXT("{}");
     struct text rev = flows_rev(c->pool, d.flows);
     number++;
-    if (db_do(conn, err, insert, "zissssi", c->who->instance, number, rev, d.flows, d.credentials,
-              d.author, clock_wall_ms()) < 0 ||
+    if (db_do(conn, err, insert, "zissssiii", c->who->instance, number, rev, d.flows, d.credentials,
+              d.author, clock_wall_ms(), (int64_t)d.flows.len, (int64_t)d.nodes) < 0 ||
         db_do(conn, err, head, "iz", number, c->who->instance) < 0 ||
         db_do(conn, err, trim, "zi", c->who->instance, number - STORAGE_REVISIONS) < 0)
         return -1;

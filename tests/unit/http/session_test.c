@@ -1,5 +1,15 @@
 #include "tests/unit/http/world.h"
 
+/* Shows the ticket at a door, its word among others that are none. */
+static bool opens(struct world *w, struct text ticket, const struct account_ticket_door *door,
+                  const char **user, const char **parent)
+{
+    const struct text states[] = {TEXT("foreign"), door->state, TEXT("another")};
+    const struct account_ticket_claim claim = {ticket, door->host, states, 3};
+
+    return account_ticket_take(w->account, w->pool, &claim, user, parent);
+}
+
 static void a_session_counts_on_its_own_host_only_and_ends_with_its_parent(void **state)
 {
     struct world *w = *state;
@@ -21,11 +31,11 @@ static void a_session_counts_on_its_own_host_only_and_ends_with_its_parent(void 
                                      other_browser = {TEXT("demo.localhost:8080"), TEXT("none")},
                                      no_state = {TEXT("demo.localhost:8080"), TEXT_NONE};
     ticket = account_ticket_make(w->account, w->pool, who.credential, &right);
-    assert_false(account_ticket_take(w->account, w->pool, ticket, &other_host, &user, &parent));
-    assert_false(account_ticket_take(w->account, w->pool, ticket, &other_browser, &user, &parent));
-    assert_false(account_ticket_take(w->account, w->pool, ticket, &no_state, &user, &parent));
-    assert_true(account_ticket_take(w->account, w->pool, ticket, &right, &user, &parent));
-    assert_false(account_ticket_take(w->account, w->pool, ticket, &right, &user, &parent));
+    assert_false(opens(w, ticket, &other_host, &user, &parent));
+    assert_false(opens(w, ticket, &other_browser, &user, &parent));
+    assert_false(opens(w, ticket, &no_state, &user, &parent));
+    assert_true(opens(w, ticket, &right, &user, &parent));
+    assert_false(opens(w, ticket, &right, &user, &parent));
     assert_int_equal(account_session_create(w->account, w->pool, user, TEXT("demo.localhost:8080"),
                                             parent, &instance, &err),
                      0);
@@ -51,7 +61,7 @@ static void a_ticket_of_an_ended_session_opens_nothing(void **state)
     assert_true(account_session_find(s, portal, "localhost", &who));
     struct text ticket = account_ticket_make(w->account, w->pool, who.credential, &door);
     assert_int_equal(account_session_end(w->account, who.credential, &err), 0);
-    assert_false(account_ticket_take(w->account, w->pool, ticket, &door, &user, &parent));
+    assert_false(opens(w, ticket, &door, &user, &parent));
     assert_int_equal(account_session_create(w->account, w->pool, w->user, TEXT("demo.localhost"),
                                             who.credential, &child, &err),
                      -1);
