@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import { Redhouse } from '../tests/e2e/redhouse.mjs'
 import { Table, cpuTime, interleave } from './measure.mjs'
 import { Verdaccio } from './peers.mjs'
-import { publishDocument } from './tgz.mjs'
+import { packageOf10kB } from './package.mjs'
 
 const clients = 8
 let made = 0
@@ -29,7 +29,7 @@ function put(agent, base, name, token, body) {
 async function round(pids, base, token, count) {
   const documents = Array.from({ length: count }, () => {
     const name = `@bench/p${made++}`
-    return [name, publishDocument(name, '1.0.0')]
+    return [name, packageOf10kB(name, '1.0.0')]
   })
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
   const before = cpuTime(pids)

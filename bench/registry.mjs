@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { Redhouse, freePort } from '../tests/e2e/redhouse.mjs'
 import { Table, interleave, wrk } from './measure.mjs'
 import { Nginx, Verdaccio } from './peers.mjs'
-import { publishDocument } from './tgz.mjs'
+import { packageOf10kB } from './package.mjs'
 
 const small = '@bench/small'
 const many = '@bench/many'
@@ -13,7 +13,7 @@ const many = '@bench/many'
 async function seed(url, token) {
   const put = async (name, version) => {
     const answer = await fetch(`${url}/${name.replace('/', '%2f')}`, {
-      method: 'PUT', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body: publishDocument(name, version),
+      method: 'PUT', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body: packageOf10kB(name, version),
     })
     if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
     await answer.arrayBuffer()

@@ -20,7 +20,7 @@ function tarFile(name, content) {
   return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
 }
 
-// more: {manifest: further members of package.json, files: {name: text}, readme}
+// more: {manifest: further members of package.json, files: {name: text or bytes}, readme}
 export function publishDocument(name, version, more = {}) {
   const manifest = { name, version, description: 'a package', main: 'index.js', ...more.manifest }
   const files = Object.entries({ 'package.json': JSON.stringify(manifest), ...more.files })
