@@ -25,6 +25,8 @@ export function newId() {
   return (stamp + '0'.repeat(26)).slice(0, 26);
 }
 
+export const alive = (pid) => fs.existsSync(`/proc/${pid}`) &&
+  !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
 export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export async function until(what, fn, ms = patience) {

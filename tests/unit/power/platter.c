@@ -1,5 +1,6 @@
 #include "tests/unit/power/platter.h"
 
+#include "core/file.h"
 #include "tests/unit/power/chance.h"
 #include "tests/unit/power/disk.h"
 #include "tests/unit/power/names.h"
@@ -234,6 +235,7 @@ static int rebuild(struct platter *p, const struct power_loss *loss, int node, c
 
 int platter_rebuild(struct platter *platter, const struct power_loss *loss, const char *to)
 {
+    file_remove_tree(to, NULL);
     forward(platter, loss->at);
     return rebuild(platter, loss, 0, to, 0);
 }

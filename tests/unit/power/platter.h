@@ -22,6 +22,6 @@ struct power_loss {
 
 struct platter *platter_new(const struct disk *disk);
 void platter_free(struct platter *platter);
-/* Writes what is left into the folder `to`, which is made. Points of one platter must rise. 0, or
- * -1 when `to` cannot be written. */
+/* Writes what is left into the folder `to`, which is made anew. Points of one platter must rise. 0,
+ * or -1 when `to` cannot be written. */
 int platter_rebuild(struct platter *platter, const struct power_loss *loss, const char *to);

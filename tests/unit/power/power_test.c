@@ -11,13 +11,14 @@
 #include "tests/unit/power/chance.h"
 #include "tests/unit/power/deeds.h"
 #include "tests/unit/power/disk.h"
+#include "tests/unit/power/migration.h"
 #include "tests/unit/power/platter.h"
 #include "tests/unit/power/record.h"
+#include "tests/unit/power/same.h"
 #include "tests/unit/power/site.h"
+#include "tests/unit/power/verdict.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MOST_DOERS 4
@@ -137,24 +138,6 @@ struct point {
     bool again;    /* and lose power once more while it writes? */
 };
 
-struct verdict {
-    bool bad;
-    char text[600];
-};
-
-static void find(struct verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void find(struct verdict *v, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (v->bad)
-        return;
-    v->bad = true;
-    va_start(ap, fmt);
-    vsnprintf(v->text, sizeof(v->text), fmt, ap);
-    va_end(ap);
-}
-
 /* Every promise, and all that must hold whatever was promised. settled: takes the values that were
  * found, which are on disk from now on. */
 static void judge(struct site *site, const struct ledger *ledger, size_t at, struct ledger *settled,
@@ -170,14 +153,14 @@ static void judge(struct site *site, const struct ledger *ledger, size_t at, str
             continue;
         const char *value = deed_read(site, pool, p->key, &err);
         if (value == NULL)
-            find(v, "%s: %s", p->key, err.text);
+            verdict_find(v, "%s: %s", p->key, err.text);
         else if (!ledger_allows(ledger, i, at, value, &wanted))
-            find(v, "%s: %s was acknowledged, %s is there", p->key, wanted, value);
+            verdict_find(v, "%s: %s was acknowledged, %s is there", p->key, wanted, value);
         else if (settled != NULL)
             ledger_note(settled, p->key, value);
     }
     if (!v->bad && deed_inspect(site, &err) != 0)
-        find(v, "%s", err.text);
+        verdict_find(v, "%s", err.text);
 }
 
 /* What was there before the loss and what was written after it, when the server has started anew.
@@ -188,7 +171,7 @@ static void judge_again(const char *dir, const struct ledger *ledger, size_t at,
     struct site *site = site_open(dir, &err);
 
     if (site == NULL) {
-        find(v, "it does not start: %s", err.text);
+        verdict_find(v, "it does not start: %s", err.text);
         return;
     }
     judge(site, ledger, at, NULL, v);
@@ -207,13 +190,7 @@ static void go_on(struct site *site, struct ledger *ledger, uint64_t chance, str
 
     for (unsigned i = 0; i < 8 && !v->bad; i++)
         if (deed(&doer, &err) != 0)
-            find(v, "it cannot go on: %s", err.text);
-}
-
-static void rebuild(struct platter *platter, const struct power_loss *loss, const char *dir)
-{
-    file_remove_tree(dir, NULL);
-    assert_int_equal(platter_rebuild(platter, loss, dir), 0);
+            verdict_find(v, "it cannot go on: %s", err.text);
 }
 
 /* The power goes again while the server starts from the first loss and writes. */
@@ -227,7 +204,7 @@ static void lose_again(const struct disk *disk, const struct ledger *ledger, uin
                               .seed = chance_mix(chance),
                               .keeps = (unsigned)chance_of(&chance, 3) * 40};
 
-    rebuild(platter, &loss, dir);
+    assert_int_equal(platter_rebuild(platter, &loss, dir), 0);
     judge_again(dir, ledger, loss.at, v);
     platter_free(platter);
 }
@@ -243,7 +220,7 @@ static void after_loss(const char *dir, const struct ledger *ledger, const struc
     record_to(disk, 0, false);
     struct site *site = site_open(dir, &err);
     if (site == NULL) {
-        find(v, "it does not start: %s", err.text);
+        verdict_find(v, "it does not start: %s", err.text);
     } else {
         judge(site, ledger, point->loss.at, &after, v);
         after.disk = disk; /* what was found lay on the disk before its first note */
@@ -304,53 +281,18 @@ static void lose_power(const struct run *run, unsigned n, bool goes_on, struct v
     for (unsigned i = 0; i < n && !v->bad; i++) {
         const struct power_loss *loss = &list[i].loss;
         struct verdict found = {.bad = false};
-        rebuild(platter, loss, dir);
+        assert_int_equal(platter_rebuild(platter, loss, dir), 0);
         after_loss(dir, &run->ledger, &list[i], &found);
         if (found.bad)
-            find(v, "seed %llu, point %u at %zu of %zu, keeping %u%%: %s", (unsigned long long)seed,
-                 i, loss->at, disk_position(run->disk), loss->keeps, found.text);
+            verdict_find(v, "seed %llu, point %u at %zu of %zu, keeping %u%%: %s",
+                         (unsigned long long)seed, i, loss->at, disk_position(run->disk),
+                         loss->keeps, found.text);
     }
     free(list);
     platter_free(platter);
 }
 
 /* The record tells the whole: with nothing lost it yields the folder as it is. */
-
-static const char *compare(const char *is, const char *rebuilt);
-
-static const char *compare_entry(const char *is, const char *rebuilt, const struct dirent *entry)
-{
-    struct pool *pool = pool_new();
-    const char *a = pool_printf(pool, "%s/%s", is, entry->d_name);
-    const char *b = pool_printf(pool, "%s/%s", rebuilt, entry->d_name);
-    const char *bad = NULL;
-    auto_buf struct buf x = {0}, y = {0};
-
-    buf_init(&x, 256u << 20);
-    buf_init(&y, 256u << 20);
-    if (entry->d_type == DT_DIR)
-        bad = compare(a, b);
-    else if (file_read(a, 200u << 20, &x, NULL) != 0 || file_read(b, 200u << 20, &y, NULL) != 0 ||
-             !text_eq(buf_view(&x), buf_view(&y)))
-        bad = xstrdup(a);
-    pool_free(pool);
-    return bad;
-}
-
-/* The first path that differs (to be freed) or NULL. */
-static const char *compare(const char *is, const char *rebuilt)
-{
-    DIR *list = opendir(is);
-    struct dirent *entry;
-    const char *bad = list == NULL ? xstrdup(is) : NULL;
-
-    while (bad == NULL && (entry = readdir(list)) != NULL)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            bad = compare_entry(is, rebuilt, entry);
-    if (list != NULL)
-        closedir(list);
-    return bad;
-}
 
 static void assert_recorded(const struct run *run)
 {
@@ -359,8 +301,8 @@ static void assert_recorded(const struct run *run)
     struct power_loss loss = {.at = disk_position(run->disk), .keeps = 100};
     const char *bad;
 
-    rebuild(platter, &loss, dir);
-    if ((bad = compare(run->dir, dir)) != NULL || (bad = compare(dir, run->dir)) != NULL)
+    assert_int_equal(platter_rebuild(platter, &loss, dir), 0);
+    if ((bad = same_tree(run->dir, dir)) != NULL || (bad = same_tree(dir, run->dir)) != NULL)
         fail_msg("%s went past the record", bad);
     platter_free(platter);
     file_remove_tree(dir, NULL);
@@ -389,96 +331,13 @@ static void what_was_acknowledged_survives_when_commits_meet(void **state)
     assert_survives("many", &(struct story){.doers = MOST_DOERS, .deeds = 200});
 }
 
-/* The backup before a migration. */
-
-static const struct embedded old_sql[] = {
-    {"1-a.sql", (const unsigned char *)"CREATE TABLE a (x TEXT);", 24}, {NULL, NULL, 0}};
-static const struct embedded new_sql[] = {
-    {"1-a.sql", (const unsigned char *)"CREATE TABLE a (x TEXT);", 24},
-    {"2-b.sql", (const unsigned char *)"DROP TABLE a;", 13},
-    {NULL, NULL, 0}};
-
-static struct db *open_version(const char *path, const struct embedded *sql, struct err *err)
-{
-    const struct db_schema schemas[] = {{"power", sql}, {NULL, NULL}};
-    struct db_config config = {.path = path, .schemas = schemas, .readers = 1};
-
-    return db_open(&config, err);
-}
-
-static int64_t number_in(struct db *db, const char *sql)
-{
-    auto_pool struct pool *pool = pool_new();
-    int64_t n = -1;
-    struct err err;
-    auto_read struct db_read r = db_read(db, &err);
-
-    return r.conn != NULL && db_get(r.conn, pool, &err, sql, "", "i", &n) == 0 ? n : -1;
-}
-
-static void fill(const char *path)
-{
-    struct err err;
-    struct db *db = open_version(path, old_sql, &err);
-    auto_tx struct db_tx tx = {0};
-
-    assert_non_null(db);
-    assert_works(db_begin(&tx, db, &err), err);
-    for (int i = 0; i < 200; i++)
-        assert_int_equal(db_do(tx.conn, &err, "INSERT INTO a VALUES (hex(randomblob(2000)))", ""),
-                         1);
-    assert_works(db_commit(&tx, &err), err);
-    db_close(db);
-}
-
-/* Once the new version is there, so is the backup of the old. */
-static void judge_backup(const char *dir, struct verdict *v)
-{
-    static const char behind[] = "SELECT count(*) FROM migration WHERE number = 2";
-    auto_free char *path = xprintf("%s/x.db", dir);
-    auto_free char *backup = xprintf("%s/x.db.before-%s", dir, REDHOUSE_VERSION);
-    struct err err;
-    struct db *db = open_version(path, new_sql, &err);
-
-    if (db == NULL) {
-        find(v, "%s", err.text);
-        return;
-    }
-    assert_int_equal(number_in(db, behind), 1);
-    db_close(db);
-    db = open_version(backup, old_sql, &err);
-    if (db == NULL || number_in(db, "SELECT count(*) FROM a WHERE length(x) = 4000") != 200)
-        find(v, "the backup is not whole: %s", db == NULL ? err.text : "rows are missing");
-    db_close(db);
-}
-
 static void a_migration_has_its_backup_on_disk(void **state)
 {
-    auto_free char *dir = xprintf("%s/migrated", base);
-    auto_free char *left = xprintf("%s/left", base);
-    auto_free char *path = xprintf("%s/x.db", dir);
     struct verdict v = {.bad = false};
-    struct err err;
 
-    assert_int_equal(mkdir(dir, 0700), 0);
-    fill(path);
-    struct disk *disk = disk_new(dir);
-    record_to(disk, 0, false);
-    struct db *db = open_version(path, new_sql, &err);
-    record_to(NULL, 0, false);
-    assert_non_null(db);
-    db_close(db);
-    struct platter *platter = platter_new(disk);
-    for (size_t at = disk_start(disk); at <= disk_position(disk) && !v.bad; at += 11) {
-        struct power_loss loss = {.at = at, .seed = seed + at, .keeps = at % 2 * 50};
-        rebuild(platter, &loss, left);
-        judge_backup(left, &v);
-    }
+    migration_lose_power(base, seed, &v);
     if (v.bad)
         fail_msg("seed %llu: %s", (unsigned long long)seed, v.text);
-    platter_free(platter);
-    disk_free(disk);
-    file_remove_tree(dir, NULL);
 }
 
 /* The test itself: a program that leaves a sync out is found out. */
