@@ -179,13 +179,15 @@ static int steps(struct run *run, struct err *err)
     struct text ref = text_printf(run->pool, "refs/tags/%.*s", TEXT_ARG(run->ref));
     struct text input =
         build_git_input(run->sources, run->pool, run->source, "checkout", ref, run->commit, err);
+    const char *repository = source_repository(run->sources, run->pool, run->source->url, err);
     struct text tarball;
     int exit_code = 0;
 
-    if (input.base == NULL || set_state(run, "fetching", TEXT_NONE, TEXT_NONE, NULL, err) != 0)
+    if (input.base == NULL || repository == NULL ||
+        set_state(run, "fetching", TEXT_NONE, TEXT_NONE, NULL, err) != 0)
         return -1;
     say(run, "fetching");
-    if (runner->git(runner->arg, run->job, input, run->log, &exit_code, err) != 0)
+    if (runner->git(runner->arg, run->job, repository, input, run->log, &exit_code, err) != 0)
         return -1;
     if (exit_code != 0)
         return build_job_failed(run->sources, run->pool, run->job, exit_code, err);

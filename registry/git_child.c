@@ -16,6 +16,7 @@
 #define IN "/job/in"
 #define OUT "/job/out"
 #define REPOSITORY OUT "/.redhouse-git"
+#define LOCAL "/job/repository" /* of a file address */
 #define EXCHANGE_MS 120000
 #define FETCH_MAX (256ull << 20)
 #define REFS_MAX 20000
@@ -99,10 +100,13 @@ static int list(const char *url, struct err *err)
 
     if (git_remote_create_detached(&remote, url) != 0)
         return git_fail(err, "The address cannot be used.");
-    if (git_remote_connect(remote, GIT_DIRECTION_FETCH, NULL, NULL, NULL) != 0)
-        git_fail(err, "The git server does not answer.");
-    else
+    if (git_remote_connect(remote, GIT_DIRECTION_FETCH, NULL, NULL, NULL) == 0)
         rc = write_refs(remote, err);
+    else if (strcmp(url, LOCAL) == 0)
+        err_set(err, ERR_UPSTREAM, "git_failed",
+                "The folder cannot be read as a repository. Is it one, and may all users read it?");
+    else
+        git_fail(err, "The git server does not answer.");
     git_remote_free(remote);
     return rc;
 }
@@ -171,10 +175,12 @@ static int work(struct pool *pool, struct err *err)
                                     .deadline_ms = EXCHANGE_MS,
                                     .max_bytes = FETCH_MAX};
     git_libgit2_init();
+    /* Whose a local repository is does not matter: nothing of its configuration is run. */
+    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
     if (gitwire_register(&config, err) != 0)
         return -1;
-    const char *url = text_c(pool, asked.url);
-    printf("%.*s %s\n", TEXT_ARG(asked.mode), url);
+    const char *url = text_starts(asked.url, "file://") ? LOCAL : text_c(pool, asked.url);
+    printf("%.*s %.*s\n", TEXT_ARG(asked.mode), TEXT_ARG(asked.url));
     return text_is(asked.mode, "list") ? list(url, err) : checkout(pool, &asked, url, err);
 }
 

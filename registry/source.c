@@ -125,17 +125,18 @@ static int list_refs(struct sources *sources, struct pool *pool, const struct so
         open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     const struct source_runner *run = &sources->config.runner;
     struct text input = build_git_input(sources, pool, source, "list", TEXT_NONE, TEXT_NONE, err);
+    const char *repository = source_repository(sources, pool, source->url, err);
     auto_buf struct buf content = {0};
     char job[27];
     int exit_code = 0, rc;
 
     if (log < 0)
         return err_errno(err, "%s cannot be written", log_path);
-    if (input.base == NULL)
+    if (input.base == NULL || repository == NULL)
         return -1;
     random_id(job);
     buf_init(&content, REFS_BYTES);
-    rc = run->git(run->arg, job, input, log, &exit_code, err);
+    rc = run->git(run->arg, job, repository, input, log, &exit_code, err);
     if (rc == 0 && exit_code != 0)
         rc = build_job_failed(sources, pool, job, exit_code, err);
     const char *path = pool_printf(pool, "%s/%s/out/refs.json", run->jobs_dir, job);

@@ -16,12 +16,13 @@ struct registry;
 struct router;
 struct seal;
 
-/* Sandboxed one-shot work; blocking, on the build lane. A job's folder lives until `clean`. log is
- * an open descriptor that gets what the job prints; both stay the caller's. */
+/* Sandboxed one-shot work; blocking, on the build lane. A job's folder lives until `clean`.
+ * repository: below git_local, "" for one on the network. log is an open descriptor that gets what
+ * the job prints; both stay the caller's. */
 struct source_runner {
     void *arg;
-    int (*git)(void *arg, const char *job, struct text input, int log, int *exit_code,
-               struct err *err);
+    int (*git)(void *arg, const char *job, const char *repository, struct text input, int log,
+               int *exit_code, struct err *err);
     int (*pack)(void *arg, const char *job, const char *subdir, int log, int *exit_code,
                 struct err *err);
     void (*clean)(void *arg, const char *job);
@@ -34,6 +35,7 @@ struct sources_config {
     struct source_runner runner;
     const char *logs_dir;   /* of builds */
     const char *public_url; /* of webhooks */
+    const char *git_local;  /* file addresses lie below it, by platform admins; NULL: none */
     bool allow_private;     /* addresses of private networks may be sources: an admin said so */
     int64_t poll_ms;
     /* After each change of a build: one JSON object. */

@@ -24,6 +24,17 @@ int source_forget(struct sources *sources, struct pool *pool, struct text id, bo
 bool source_look(struct sources *sources, const char *id);
 int source_note(struct sources *sources, struct text id, const char *cause, struct err *err);
 
+/* source_address.c */
+
+/* An address that a source may have: https or http with a host, without credentials, query or
+ * fragment; or, by a platform admin, file below git_local. */
+int source_address_check(const struct sources *sources, struct text url, bool admin,
+                         struct err *err);
+/* The repository of a file address, below git_local; "" for one on the network. NULL, with err,
+ * when the folder is another by now. */
+const char *source_repository(const struct sources *sources, struct pool *pool, struct text url,
+                              struct err *err);
+
 /* build.c: runs one, blocking; the row is queued already. */
 void build_run(struct sources *sources, const struct source *source, const char *build);
 /* A row for ref and commit unless there is one: *made says. */

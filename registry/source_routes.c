@@ -13,31 +13,6 @@
 #define SOURCES_MOST 200 /* of a tenant */
 #define HOOK_BODY ((size_t)2 << 20)
 
-/* An https (or http) address with a host, without credentials, query or fragment. */
-static int check_url(struct text url, struct err *err)
-{
-    struct text rest;
-
-    if (url.len > 1000 || !text_is_printable(url) || text_has(url, ' '))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_url",
-                       "The git address is too long or holds odd characters.");
-    if (text_starts(url, "https://"))
-        rest = text_sub(url, 8, url.len);
-    else if (text_starts(url, "http://"))
-        rest = text_sub(url, 7, url.len);
-    else
-        return err_set(err, ERR_UNPROCESSABLE, "bad_url",
-                       "The git address must begin with https://.");
-    size_t slash = text_find(rest, '/', 0);
-    if (slash == 0 || slash == SIZE_MAX || text_has(text_sub(rest, 0, slash), '@'))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_url",
-                       "The git address needs a host and a path; give an access token instead of a "
-                       "name in it.");
-    if (text_has(rest, '?') || text_has(rest, '#'))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_url", "The git address may have no query.");
-    return 0;
-}
-
 #define SOURCE_COLUMNS                                                                             \
     "s.id AS id, s.url AS url, s.tags AS tags, s.last_commit AS last_commit, s.cause AS cause,"    \
     " ?1 || '/hooks/' || s.id AS webhook_url, s.created_at AS \"created_at@\","                    \
@@ -138,7 +113,8 @@ static void post_source(struct call *c)
 
     if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "url", &url, &err) != 0 ||
         json_want_text(doc, "tags", &tags, &err) != 0 ||
-        json_want_text(doc, "token", &token, &err) != 0 || check_url(url, &err) != 0)
+        json_want_text(doc, "token", &token, &err) != 0 ||
+        source_address_check(sources, url, c->who->admin, &err) != 0)
         goto fail;
     if (tags.len == 0 || tags.len > 100 || !text_is_printable(tags) || token.len > 1000 ||
         !text_is_printable(token)) {

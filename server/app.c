@@ -107,12 +107,12 @@ static void on_build_changed(void *arg, const char *tenant, struct text json)
     events_emit(app->events, tenant, "build", json);
 }
 
-static int run_git(void *arg, const char *job, struct text input, int log, int *exit_code,
-                   struct err *err)
+static int run_git(void *arg, const char *job, const char *repository, struct text input, int log,
+                   int *exit_code, struct err *err)
 {
     struct app *app = arg;
 
-    return tenants_job_git(app->tenants, job, input, log, exit_code, err);
+    return tenants_job_git(app->tenants, job, repository, input, log, exit_code, err);
 }
 
 static int run_pack(void *arg, const char *job, const char *subdir, int log, int *exit_code,
@@ -208,6 +208,7 @@ static int open_sources(struct app *app, struct err *err)
                                      .logs_dir =
                                          pool_printf(app->pool, "%s/logs/builds", config->data),
                                      .public_url = app->public_url,
+                                     .git_local = config->git_local,
                                      .allow_private = config->git_private,
                                      .poll_ms = config->source_poll_ms,
                                      .changed = on_build_changed,

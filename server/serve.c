@@ -53,6 +53,7 @@ static int start_broker(const struct config *config, struct pool *pool, uid_t ui
         .stacks_dir = config->stacks,
         .warden_path = pool_printf(pool, "%.*s/redhouse-warden", (int)(slash - self), self),
         .self_path = pool_strdup(pool, self),
+        .git_local = config->git_local,
         .server_uid = uid,
         .server_gid = gid,
         .uid_base = (uid_t)config->uid_base,

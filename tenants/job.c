@@ -31,8 +31,8 @@ static int run(struct tenants *tenants, struct broker_request *request, const in
     return 0;
 }
 
-int tenants_job_git(struct tenants *tenants, const char *job, struct text input, int log,
-                    int *exit_code, struct err *err)
+int tenants_job_git(struct tenants *tenants, const char *job, const char *repository,
+                    struct text input, int log, int *exit_code, struct err *err)
 {
     struct broker_request request = {.job_kind = BROKER_JOB_GIT};
     auto_close int fd = memfd_create("git", MFD_CLOEXEC);
@@ -43,6 +43,7 @@ int tenants_job_git(struct tenants *tenants, const char *job, struct text input,
         return -1;
     lseek(fd, 0, SEEK_SET);
     snprintf(request.id, sizeof(request.id), "%s", job);
+    snprintf(request.subdir, sizeof(request.subdir), "%s", repository);
     return run(tenants, &request, (const int[]){log, fd}, 2, exit_code, err);
 }
 

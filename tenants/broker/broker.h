@@ -21,6 +21,7 @@ struct broker_config {
     const char *stacks_dir;  /* "" : data/stacks */
     const char *warden_path; /* beside the server's own binary, root-owned */
     const char *self_path;   /* the server's own binary, for git children */
+    const char *git_local;   /* repositories that git jobs may read lie below it; NULL: none */
     uid_t server_uid;        /* user redhouse */
     gid_t server_gid;
     uid_t uid_base;
@@ -62,7 +63,9 @@ enum broker_verb {
 /* Job folders: data/jobs/ID/{in,src,out}; a job runs under a uid of its own and sees these at /job.
  */
 enum broker_job_kind {
-    /* "redhouse git-fetch" over /job/in (JSON, a file) into /job/out; network: the host's. */
+    /* "redhouse git-fetch" over /job/in (JSON, a file) into /job/out; network: the host's. With a
+     * subdir: of the repository there below the git_local folder, seen at /job/repository; no
+     * network. */
     BROKER_JOB_GIT,
     /* npm pack --ignore-scripts of /job/src/SUBDIR into /job/out, its JSON on the log; no network.
      * The first of an id takes what that id's git job left in out as its src. */
@@ -88,7 +91,8 @@ struct broker_request {
     int64_t generation;
     int64_t memory_bytes, cpu_percent, pids, grace_ms, deadline_ms;
     char node_options[256]; /* checked: "--flag=value" words of a fixed list */
-    char subdir[256]; /* pack: the package's folder in the source, relative, "" for its root */
+    char subdir[256];       /* pack: the package's folder in the source, relative, "" for its root;
+                               git: the repository below git_local, "" for one on the network */
 };
 
 /* Bounds of the numbers. */

@@ -13,10 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int open_beneath(int dir, const char *path, int flags)
+/* resolve: RESOLVE_NO_SYMLINKS or nothing, beside what always holds. */
+static int open_beneath(int dir, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {.flags = (unsigned long long)(flags | O_CLOEXEC),
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
 
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
@@ -161,9 +162,20 @@ static int open_stacks(struct broker *b, struct err *err)
     return 0;
 }
 
+static int open_git_local(struct broker *b, struct err *err)
+{
+    const char *dir = b->config->git_local;
+
+    b->git_local = -1;
+    if (dir == NULL)
+        return 0;
+    b->git_local = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return b->git_local >= 0 ? 0 : err_errno(err, "cannot open the folder of --git-local, %s", dir);
+}
+
 int folders_open(struct broker *b, struct err *err)
 {
-    if (open_data(b, err) != 0 || open_stacks(b, err) != 0)
+    if (open_data(b, err) != 0 || open_stacks(b, err) != 0 || open_git_local(b, err) != 0)
         return -1;
     b->warden_fd = folder_open_program(b->config->warden_path, err);
     b->self_fd = b->warden_fd < 0 ? -1 : folder_open_program(b->config->self_path, err);
@@ -173,7 +185,7 @@ int folders_open(struct broker *b, struct err *err)
 static bool roots_alone(int dir, const char *path)
 {
     struct stat st;
-    int fd = open_beneath(dir, path, O_PATH | O_NOFOLLOW);
+    int fd = open_beneath(dir, path, O_PATH | O_NOFOLLOW, 0);
     bool ok = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0 &&
               (S_ISLNK(st.st_mode) || (st.st_mode & 022) == 0);
 
@@ -223,6 +235,19 @@ int folder_open_stack(struct broker *b, const char *name, struct err *err)
     return err_set(err, ERR_FORBIDDEN, "bad_stack",
                    "The stack %s has no bin/node that only root can write; install it again.",
                    name);
+}
+
+int folder_open_repository(struct broker *b, const char *path, struct err *err)
+{
+    if (b->git_local < 0)
+        return err_set(err, ERR_FORBIDDEN, "no_git_local",
+                       "File addresses are not taken: the server runs without --git-local.");
+    int fd = open_beneath(b->git_local, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    if (fd >= 0)
+        return fd;
+    return err_set(err, ERR_NOT_FOUND, "no_repository",
+                   "There is no repository %s below %s; links are not followed.", path,
+                   b->config->git_local);
 }
 
 int folder_open_plugins(struct broker *b, const char *hash, struct err *err)

@@ -28,5 +28,7 @@ int folders_open(struct broker *b, struct err *err);
 int folder_open_program(const char *path, struct err *err);
 /* Opens stacks/NAME after checking that its node, and all on the way to it, is root's alone. */
 int folder_open_stack(struct broker *b, const char *name, struct err *err);
+/* Opens a repository below the git_local folder; no link on the way. -1. */
+int folder_open_repository(struct broker *b, const char *path, struct err *err);
 /* Opens plugins/HASH: root's or the server's, nobody else's. */
 int folder_open_plugins(struct broker *b, const char *hash, struct err *err);

@@ -148,6 +148,9 @@ static int open_git(struct broker *b, const struct asked *asked, struct helper_w
     if (check_input(input->from, INPUT_MAX, err) != 0 ||
         (input->job = make_job_folder(b, asked->request.id, &input->uid, err)) < 0)
         return -1;
+    if (asked->request.subdir[0] != '\0' &&
+        (w->fds[WARDEN_FD_SOURCE] = folder_open_repository(b, asked->request.subdir, err)) < 0)
+        return -1;
     w->fds[WARDEN_FD_SELF] = fcntl(b->self_fd, F_DUPFD_CLOEXEC, 3);
     w->fds[WARDEN_FD_DATA] = make_out(input->job, input->uid, false, err);
     return w->fds[WARDEN_FD_DATA] < 0 ? -1 : 0;

@@ -18,6 +18,7 @@ struct broker {
     int warden_fd, self_fd; /* the executables, opened at the start */
     /* folders */
     int data, stacks, instances, run_instances, run_jobs, jobs, logs_instances, plugins;
+    int git_local; /* -1: none */
     struct uids uids;
     struct helper *helpers;
 };

@@ -52,6 +52,17 @@ static void add_mount(struct recipe *r, int fd, const char *target, unsigned fla
     r->mounts[r->n_mounts++] = (struct sandbox_mount){fd, target, flags};
 }
 
+/* git: does it read a repository of this machine? */
+static bool is_local(const struct warden_record *record)
+{
+    return record->kind == WARDEN_GIT && record->subdir[0] != '\0';
+}
+
+static bool has_network(const struct warden_record *record)
+{
+    return record->kind == WARDEN_GIT && !is_local(record);
+}
+
 static void add_words(struct recipe *r, const char *const *words)
 {
     unsigned n = 0;
@@ -85,6 +96,8 @@ static void write_recipe(struct recipe *r, const struct warden_record *record)
         return;
     }
     add_mount(r, WARDEN_FD_DOCUMENT, "/job/in", SANDBOX_FILE);
+    if (is_local(record))
+        add_mount(r, WARDEN_FD_SOURCE, "/job/repository", SANDBOX_READ_ONLY);
     if (record->kind == WARDEN_GIT || record->kind == WARDEN_UNPACK) {
         add_mount(r, WARDEN_FD_SELF, "/redhouse", SANDBOX_FILE);
         add_words(r, record->kind == WARDEN_GIT ? git : unpack);
@@ -112,7 +125,7 @@ static int start_sandbox(struct job *job, struct err *err)
         .mounts = recipe.mounts,
         .n_mounts = recipe.n_mounts,
         .public_host = record->public_host,
-        .host_network = record->kind == WARDEN_GIT,
+        .host_network = has_network(record),
         .workdir = recipe.workdir,
         .argv = recipe.argv,
         .env = env,
@@ -144,7 +157,7 @@ static int start(struct job *job, struct err *err)
     const struct cgroup_limits limits = {r->memory_bytes, r->cpu_percent, r->pids};
     pid_t broker = getppid();
 
-    if (r->kind != WARDEN_GIT && netns_enter(r->public_host, err) != 0)
+    if (!has_network(r) && netns_enter(r->public_host, err) != 0)
         return -1;
     if (r->kind == WARDEN_STACK &&
         (fchdir(WARDEN_FD_RUN) != 0 || (job->carrier = carrier_open(r->public_port, err)) == NULL))

@@ -36,7 +36,7 @@ enum warden_fd {
     WARDEN_FD_STACK,    /* the stack's folder */
     WARDEN_FD_PLUGINS,  /* the plugins' folder */
     WARDEN_FD_DOCUMENT, /* instance: the settings document; job: its input file */
-    WARDEN_FD_SOURCE,   /* job: its src folder */
+    WARDEN_FD_SOURCE,   /* job: its src folder; git: a repository of this machine */
     WARDEN_FD_SELF,     /* git: the server's binary */
     WARDEN_FD_LOCK,     /* instance: held as long as the warden lives */
     WARDEN_FD_END,

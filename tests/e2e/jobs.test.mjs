@@ -76,6 +76,24 @@ describe('a git job', () => {
     assert.match(r.log, /^resolv.conf$/m);
   });
 
+  test('of a repository of this machine sees that, read-only, and has no network', async () => {
+    const folder = fs.mkdtempSync(path.join(p.dir, 'repository-'));
+    const name = path.basename(folder);
+    fs.chmodSync(folder, 0o755);
+    fs.writeFileSync(path.join(folder, 'HEAD'), 'ref: refs/heads/main\n');
+    const r = await fetch_(`cat /job/repository/HEAD; touch /job/repository/x 2>&1; tail -n +3 /proc/net/dev | cut -d: -f1`,
+      { subdir: name });
+    assert.deepEqual([r.status, r.exit], [0, 0], r.log);
+    assert.match(r.log, /^ref: refs\/heads\/main$/m);
+    assert.match(r.log, /Read-only file system|Permission denied/);
+    assert.match(r.log, /system\n\s*lo\n$/);
+    fs.symlinkSync(folder, path.join(p.dir, 'link'));
+    for (const subdir of ['link', 'missing', `${name}/HEAD`])
+      assert.equal((await fetch_('true', { subdir })).code, 'no_repository', subdir);
+    for (const subdir of ['..', `../${path.basename(p.dir)}`, '/etc'])
+      assert.equal((await fetch_('true', { subdir })).code, 'bad_request', subdir);
+  });
+
   test('exit codes come back', async () => {
     const r = await fetch_('exit 7');
     assert.deepEqual([r.status, r.exit], [0, 7]);

@@ -163,7 +163,7 @@ class Broker {
   constructor(platform) {
     this.tool = spawn(path.join(build, 'tools/broker_tool'), [platform.data, platform.stacks,
       wardenPath, platform.self || path.join(build, 'tools/broker_tool'),
-      String(serverUid), String(uidBase)], { stdio: ['pipe', 'pipe', 'inherit'] });
+      String(serverUid), String(uidBase), platform.dir], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.waiting = new Map();
     this.n = 0;
     this.gone = false;

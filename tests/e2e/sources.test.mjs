@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { gitServer } from './gitserver.mjs'
@@ -38,7 +38,7 @@ describe('sources', () => {
     release('1.2.0')
     server = await gitServer(dir)
     base = `http://127.0.0.1:${server.address().port}`
-    r = await Redhouse.start({ args: ['--git-private'] })
+    r = await Redhouse.start({ args: ['--git-private', '--git-local', dir] })
     await r.run('tenant', 'create', 'demo')
     cookie = await r.login('admin', r.password)
   })
@@ -85,6 +85,32 @@ describe('sources', () => {
     assert.ok(!JSON.stringify(open.body).includes('sesame'))
     // The same versions with the same bytes: the funnel takes them as what they are.
     assert.equal((await built(open.body.id, 'v1.2.0')).state, 'done')
+  })
+
+  test('a repository of this machine is a source by an admin only, and nothing beside it is', async () => {
+    chmodSync(dir, 0o755)
+    symlinkSync('/etc', join(dir, 'link'))
+    const add = (url, who) => r.api('POST', '/api/v1/tenants/demo/sources', { url }, { cookie: who })
+    writeFileSync(join(r.data, 'dev.password'), 'correct horse')
+    await r.run('user', 'create', 'dev', '--password-file', join(r.data, 'dev.password'), '--tenant', 'demo', '--role', 'owner')
+    const refused = await add(`file://${dir}/nodes.git`, await r.login('dev', 'correct horse'))
+    assert.deepEqual([refused.status, refused.body.code], [403, 'admins_only'])
+    const local = await add(`file://${dir}/nodes.git`, cookie)
+    assert.equal(local.status, 201, JSON.stringify(local.body))
+    const build = await built(local.body.id, 'v1.2.0')
+    assert.equal(build.state, 'done', build.cause)
+    const cause = async (url) => {
+      const made = await add(url, cookie)
+      assert.equal(made.status, 201, JSON.stringify(made.body))
+      return until('the look is noted', async () => (await r.api('GET', `/api/v1/sources/${made.body.id}`, undefined, { cookie })).body.cause)
+    }
+    assert.match(await cause(`file://${dir}/link`), /links are not followed/)
+    assert.match(await cause(`file://${dir}/link/ssl`), /links are not followed/)
+    assert.match(await cause(`file://${dir}/missing.git`), /no repository missing\.git/)
+    mkdirSync(join(dir, 'empty'))
+    assert.match(await cause(`file://${dir}/empty`), /cannot be read as a repository/)
+    mkdirSync(join(dir, 'hidden'), { mode: 0o700 })
+    assert.match(await cause(`file://${dir}/hidden`), /cannot be read as a repository/)
   })
 
   test('bad addresses are refused with a sentence', async () => {

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
     int fd;
     pid_t pid;
 
-    if (argc != 7)
+    if (argc != 8)
         return 2;
     uid_t server = (uid_t)strtoul(argv[5], NULL, 10);
     const struct broker_config config = {
@@ -184,6 +184,7 @@ int main(int argc, char **argv)
         .stacks_dir = argv[2],
         .warden_path = argv[3],
         .self_path = argv[4],
+        .git_local = argv[7],
         .server_uid = server,
         .server_gid = server,
         .uid_base = (uid_t)strtoul(argv[6], NULL, 10),
