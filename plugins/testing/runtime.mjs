@@ -1,6 +1,6 @@
 /*
  * Starts the real launcher as the warden would: a listening Unix socket on 3, the document on 4, the status channel
- * on 5. Used by tests/e2e/runtime.test.mjs.
+ * on 5. Used by tests/e2e/runtime*.test.mjs.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
