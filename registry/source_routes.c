@@ -101,7 +101,27 @@ static int insert(struct call *c, struct sources *sources, struct text url, stru
     return db_commit(&tx, err);
 }
 
-/* The webhook's secret is shown once, beside the source. */
+/* The webhook's secret is shown here and never again. */
+static void answer_made(struct call *c, struct sources *sources, const char *id, struct text secret)
+{
+    static const char sql[] =
+        "SELECT " SOURCE_COLUMNS ", ?3 AS webhook_secret FROM source AS s WHERE s.id = ?2";
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+    struct err err;
+    auto_read struct db_read r = db_read(sources->db, &err);
+
+    buf_init(&out, 1u << 20);
+    json_writer_init(&w, &out);
+    if (r.conn == NULL ||
+        db_json(&w, r.conn, &err, sql, "zzs", sources->config.public_url, id, secret) != 0) {
+        call_fail(c, &err);
+        return;
+    }
+    call_bytes(c, 201, "application/json",
+               text_dup(c->pool, text_sub(buf_view(&out), 1, out.len - 2)));
+}
+
 static void post_source(struct call *c)
 {
     struct sources *sources = c->area;
@@ -125,8 +145,7 @@ static void post_source(struct call *c)
     if (insert(c, sources, url, tags, token, id, secret, &err) != 0)
         goto fail;
     (void)source_look(sources, id);
-    call_set(c, "x-redhouse-webhook-secret", secret);
-    answer_one(c, sources, one_source, text_of(pool_strdup(c->pool, id)), 201);
+    answer_made(c, sources, id, secret);
     return;
 fail:
     call_fail(c, &err);
@@ -318,7 +337,8 @@ static const struct route routes[] = {
      .handle = post_source,
      .who = WHO_MEMBER,
      .scope = SCOPE_SOURCE_WRITE,
-     .summary = "registers a git repository; X-Redhouse-Webhook-Secret is told once"},
+     .secret = true,
+     .summary = "registers a git repository; webhook_secret is told once"},
     {.method = "GET",
      .path = "/api/v1/sources/:source",
      .handle = get_source,

@@ -367,7 +367,9 @@ static int source_add(const struct command *command, int argc, char **argv)
                          &doc, &err);
     }
     if (rc == 0)
-        client_print(&client, doc, "id,url,webhook_url");
+        client_print(&client, doc, "id,url,webhook_url,webhook_secret");
+    if (rc == 0 && !client.config.json)
+        fprintf(stderr, "The last word is the webhook's secret; it is shown only once.\n");
     return finish(&client, rc, &err);
 }
 

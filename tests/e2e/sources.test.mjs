@@ -52,8 +52,13 @@ describe('sources', () => {
   test('a registered repository yields a version for its tag, with its commit and without running its scripts', async () => {
     const answer = await r.api('POST', '/api/v1/tenants/demo/sources', { url: `${base}/nodes.git`, tags: 'v*' }, { cookie })
     assert.equal(answer.status, 201, JSON.stringify(answer.body))
-    secret = answer.headers.get('x-redhouse-webhook-secret')
+    secret = answer.body.webhook_secret
     source = answer.body
+    assert.match(secret, /^\S{20,}$/)
+    for (const path of [`/api/v1/sources/${source.id}`, '/api/v1/tenants/demo/sources']) {
+      const later = await r.api('GET', path, undefined, { cookie })
+      assert.ok(!JSON.stringify(later.body).includes(secret), `${path} does not tell the secret again`)
+    }
     const build = await built(source.id, 'v1.2.0')
     const log = (await r.api('GET', `/api/v1/builds/${build.id}/log`, undefined, { cookie })).body
     assert.equal(build.state, 'done', `${build.cause}\n${log}`)
