@@ -119,22 +119,43 @@ static int read_scopes(const struct json *doc, uint32_t *scopes, struct err *err
     return 0;
 }
 
+#define DAY_SECONDS 86400
+#define DAYS_MOST 3650
+
+/* expires_days or, to the second, expires_seconds; neither or 0: never. */
+static int read_expiry(const struct json *doc, int64_t *expires_ms, struct err *err)
+{
+    int64_t days = 0, seconds = 0;
+
+    if (json_want_int(doc, "expires_days", &days, err) != 0 ||
+        json_want_int(doc, "expires_seconds", &seconds, err) != 0)
+        return -1;
+    if (days < 0 || days > DAYS_MOST)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry",
+                       "expires_days must be from 1 to %d, or 0 for never.", DAYS_MOST);
+    if (seconds < 0 || seconds > (int64_t)DAYS_MOST * DAY_SECONDS)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry",
+                       "expires_seconds must be from 1 to %d, or 0 for never.",
+                       DAYS_MOST * DAY_SECONDS);
+    if (days > 0 && seconds > 0)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry",
+                       "Give expires_days or expires_seconds, not both.");
+    seconds += days * DAY_SECONDS;
+    *expires_ms = seconds > 0 ? clock_wall_ms() + seconds * 1000 : 0;
+    return 0;
+}
+
 /* What the request may ask for. A token makes no wider and no longer-lived one than itself. */
 static int read_wish(struct call *c, struct account_token *spec, struct err *err)
 {
     struct people *people = c->area;
     const struct json *doc;
-    int64_t days = 0, own_end = 0;
+    int64_t own_end = 0;
 
     if (call_json_body(c, &doc, err) != 0 || json_need_text(doc, "name", &spec->label, err) != 0 ||
-        json_want_int(doc, "expires_days", &days, err) != 0 ||
-        read_scopes(doc, &spec->scopes, err) != 0)
+        read_expiry(doc, &spec->expires_ms, err) != 0 || read_scopes(doc, &spec->scopes, err) != 0)
         return -1;
-    if (days < 0 || days > 3650)
-        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry",
-                       "expires_days must be from 1 to 3650, or 0 for never.");
     spec->scopes &= c->who->narrowed;
-    spec->expires_ms = days > 0 ? clock_wall_ms() + days * 86400000 : 0;
     if (c->who->kind == IDENTITY_TOKEN) {
         static const char sql[] = "SELECT expires_at FROM token WHERE id = ?";
         auto_read struct db_read r = db_read(people->config.control, err);

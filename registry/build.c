@@ -71,7 +71,9 @@ static int set_state(struct run *run, const char *state, struct text package, st
     static const char sql[] =
         "UPDATE build SET state = ?, package = coalesce(?, package),"
         " version = coalesce(?, version), cause = ?, ended_at = ? WHERE id = ?";
-    bool over = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0;
+    static const char last[] = "UPDATE source SET last_commit = ? WHERE id = ?";
+    bool done = strcmp(state, "done") == 0;
+    bool over = done || strcmp(state, "failed") == 0;
     {
         auto_tx struct db_tx tx = {0};
         if (db_begin(&tx, run->sources->db, err) != 0)
@@ -80,7 +82,8 @@ static int set_state(struct run *run, const char *state, struct text package, st
                              clock_wall_ms(), text_of(run->build))
                      : db_do(tx.conn, err, sql, "zsszns", state, package, version, cause,
                              text_of(run->build));
-        if (n < 0 || db_commit(&tx, err) != 0)
+        if (n < 0 || (done && db_do(tx.conn, err, last, "ss", run->commit, run->source->id) < 0) ||
+            db_commit(&tx, err) != 0)
             return -1;
     }
     tell(run);
@@ -205,32 +208,34 @@ static int steps(struct run *run, struct err *err)
     return publish(run, tarball, err);
 }
 
-void build_run(struct sources *sources, const struct source *source, const char *build)
+int build_run(struct sources *sources, const struct source *source, const char *build,
+              struct err *err)
 {
     static const char sql[] = "SELECT ref, commit_id FROM build WHERE id = ?";
     auto_pool struct pool *pool = pool_new();
     auto_free char *log_path = xprintf("%s/%s.log", sources->config.logs_dir, build);
     struct run run = {.sources = sources, .source = source, .pool = pool, .build = build};
-    struct err err, ignored;
+    struct err ignored;
     int rc;
 
     random_id(run.job);
     run.log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    rc = run.log >= 0 ? 0 : err_errno(&err, "%s cannot be written", log_path);
+    rc = run.log >= 0 ? 0 : err_errno(err, "%s cannot be written", log_path);
     if (rc == 0) {
-        auto_read struct db_read r = db_read(sources->db, &err);
+        auto_read struct db_read r = db_read(sources->db, err);
         rc = r.conn == NULL
                  ? -1
-                 : db_get(r.conn, pool, &err, sql, "z", "ss", build, &run.ref, &run.commit);
+                 : db_get(r.conn, pool, err, sql, "z", "ss", build, &run.ref, &run.commit);
     }
     if (rc == 0)
-        rc = steps(&run, &err);
+        rc = steps(&run, err);
     if (rc != 0) {
         if (run.log >= 0)
-            dprintf(run.log, "== failed: %s\n", err.text);
-        (void)set_state(&run, "failed", TEXT_NONE, TEXT_NONE, err.text, &ignored);
+            dprintf(run.log, "== failed: %s\n", err->text);
+        (void)set_state(&run, "failed", TEXT_NONE, TEXT_NONE, err->text, &ignored);
     }
     sources->config.runner.clean(sources->config.runner.arg, run.job);
     if (run.log >= 0)
         close(run.log);
+    return rc;
 }

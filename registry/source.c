@@ -9,8 +9,7 @@
 #include "core/lane.h"
 #include "core/log.h"
 #include "core/seal.h"
-#include "http/call.h"
-#include "http/route.h"
+#include "http/operation.h"
 #include "registry/source_part.h"
 
 #include <fcntl.h>
@@ -114,7 +113,17 @@ int source_forget(struct sources *sources, struct pool *pool, struct text id, bo
 struct look {
     struct sources *sources;
     char id[32];
+    char operation[27]; /* "": nobody's */
+    /* what it came to */
+    unsigned built, failed;
+    struct err first; /* failure of a build */
 };
+
+static void step(const struct look *l, struct text sentence)
+{
+    if (l->operation[0] != '\0')
+        operation_progress(l->sources->config.operations, l->operation, -1, sentence);
+}
 
 static int list_refs(struct sources *sources, struct pool *pool, const struct source *source,
                      struct json **refs, struct err *err)
@@ -148,12 +157,23 @@ static int list_refs(struct sources *sources, struct pool *pool, const struct so
     return rc;
 }
 
+static void build_one(struct look *l, struct pool *pool, const struct source *source,
+                      struct text tag, const char *build)
+{
+    struct err err;
+
+    step(l, text_printf(pool, "Building %.*s", TEXT_ARG(tag)));
+    l->built++;
+    if (build_run(l->sources, source, build, &err) == 0)
+        return;
+    if (l->failed++ == 0)
+        err_set(&l->first, err.kind, err.code, "%.*s: %s", TEXT_ARG(tag), err.text);
+}
+
 /* Queues a build for each tag that fits and has none; runs them. */
-static int build_new(struct sources *sources, struct pool *pool, const struct source *source,
+static int build_new(struct look *l, struct pool *pool, const struct source *source,
                      const struct json *refs, struct err *err)
 {
-    int built = 0;
-
     json_each (item, json_get(refs, "refs")) {
         struct text name, commit;
         char build[27];
@@ -161,48 +181,84 @@ static int build_new(struct sources *sources, struct pool *pool, const struct so
         if (json_need_text(item, "name", &name, err) != 0 ||
             json_need_text(item, "commit", &commit, err) != 0)
             return -1;
-        if (!text_starts(name, "refs/tags/") ||
-            !text_glob(source->tags, text_sub(name, 10, name.len)))
+        struct text tag = text_sub(name, 10, name.len);
+        if (!text_starts(name, "refs/tags/") || !text_glob(source->tags, tag))
             continue;
-        if (build_queue(sources, source->id, text_sub(name, 10, name.len), commit, build, &made,
-                        err) != 0)
+        if (build_queue(l->sources, source->id, tag, commit, build, &made, err) != 0)
             return -1;
         if (!made)
             continue;
-        build_run(sources, source, build);
-        if (++built == NEW_AT_ONCE)
+        build_one(l, pool, source, tag, build);
+        if (l->built == NEW_AT_ONCE)
             break;
     }
     return 0;
+}
+
+static int look_now(struct look *l, struct pool *pool, struct err *err)
+{
+    struct source source;
+    struct json *refs = NULL;
+    struct err ignored;
+
+    if (source_get(l->sources, pool, text_of(l->id), &source, err) != 0)
+        return -1;
+    step(l, TEXT("Looking at the repository"));
+    int rc = list_refs(l->sources, pool, &source, &refs, err);
+    if (rc == 0 && l->operation[0] != '\0')
+        rc = source_forget(l->sources, pool, source.id, true, err);
+    if (rc == 0)
+        rc = build_new(l, pool, &source, refs, err);
+    if (rc != 0)
+        log_warn("source", err->text, "source=%s", l->id);
+    (void)source_note(l->sources, source.id, rc != 0 ? err->text : NULL, &ignored);
+    return rc;
+}
+
+/* Tells who asked by hand what it came to. */
+static void report(struct look *l, struct pool *pool, const struct err *problem)
+{
+    struct err some;
+
+    if (l->operation[0] == '\0')
+        return;
+    if (problem == NULL && l->failed > 1) {
+        err_set(&some, l->first.kind, l->first.code, "%u of %u builds failed. %s", l->failed,
+                l->built, l->first.text);
+        problem = &some;
+    } else if (problem == NULL && l->failed == 1) {
+        problem = &l->first;
+    } else if (problem == NULL) {
+        step(l, l->built == NEW_AT_ONCE ? TEXT("Built many; the next look takes the rest")
+                : l->built > 0          ? text_printf(pool, "Built %u new", l->built)
+                                        : TEXT("Nothing new"));
+    }
+    operation_end(l->sources->config.operations, l->operation, problem);
 }
 
 static void look(void *arg)
 {
     struct look *l = arg;
     auto_pool struct pool *pool = pool_new();
-    struct source source;
-    struct json *refs = NULL;
-    struct err err, ignored;
+    struct err err;
 
-    if (source_get(l->sources, pool, text_of(l->id), &source, &err) == 0) {
-        int rc = list_refs(l->sources, pool, &source, &refs, &err);
-        if (rc == 0)
-            rc = build_new(l->sources, pool, &source, refs, &err);
-        if (rc != 0)
-            log_warn("source", err.text, "source=%s", l->id);
-        (void)source_note(l->sources, source.id, rc != 0 ? err.text : NULL, &ignored);
-    }
+    int rc = look_now(l, pool, &err);
+    report(l, pool, rc != 0 ? &err : NULL);
+    atomic_fetch_sub(&l->sources->looks, 1);
     free(l);
 }
 
-bool source_look(struct sources *sources, const char *id)
+bool source_look(struct sources *sources, const char *id, const char *operation)
 {
     struct look *l = xcalloc(1, sizeof(*l));
 
     l->sources = sources;
     snprintf(l->id, sizeof(l->id), "%s", id);
+    snprintf(l->operation, sizeof(l->operation), "%s", operation != NULL ? operation : "");
+    atomic_fetch_add(&sources->looks, 1);
     if (lane_post(sources->lane, look, l))
         return true;
+    atomic_fetch_sub(&sources->looks, 1);
     free(l);
     return false;
 }
@@ -217,13 +273,13 @@ void sources_poll(struct sources *sources)
     auto_read struct db_read r = db_read(sources->db, &err);
     auto_rows struct db_rows q = {0};
 
-    if (lane_waiting(sources->lane) > 0)
+    if (atomic_load(&sources->looks) > 0)
         return; /* the last round is not through yet */
     if (r.conn == NULL ||
         db_each (&q, r.conn, &err, sql, "i", clock_wall_ms() - sources->config.poll_ms) != 0)
         return;
     while (db_next(&q, pool, "s", &id))
-        (void)source_look(sources, text_c(pool, id));
+        (void)source_look(sources, text_c(pool, id), NULL);
 }
 
 struct sources *sources_open(const struct sources_config *config, struct err *err)

@@ -11,6 +11,7 @@
 
 struct err;
 struct lane;
+struct operations;
 struct pool;
 struct registry;
 struct router;
@@ -32,6 +33,7 @@ struct source_runner {
 struct sources_config {
     struct registry *registry;
     struct seal *seal;
+    struct operations *operations; /* of looks by hand */
     struct source_runner runner;
     const char *logs_dir;   /* of builds */
     const char *public_url; /* of webhooks */
@@ -40,7 +42,6 @@ struct sources_config {
     int64_t poll_ms;
     /* After each change of a build: one JSON object. */
     void (*changed)(void *arg, const char *tenant, struct text json);
-    /* A build began as an operation that the asker follows; may be NULL. */
     void *arg;
 };
 
@@ -49,5 +50,6 @@ struct sources *sources_open(const struct sources_config *config, struct err *er
 void sources_stop(struct sources *sources); /* ends the lane; what is under way is finished as
                                                failed at the next start */
 int sources_routes(struct sources *sources, struct router *router, struct err *err);
-/* From a timer: looks at the sources whose time has come. */
+/* From a timer, a few times in poll_ms: looks at the sources whose time has come, unless looks are
+ * under way. */
 void sources_poll(struct sources *sources);

@@ -7,6 +7,7 @@
 #include "core/seal.h"
 #include "http/call.h"
 #include "http/logfile.h"
+#include "http/operation.h"
 #include "http/route.h"
 #include "registry/source_part.h"
 
@@ -144,7 +145,7 @@ static void post_source(struct call *c)
     random_id(id);
     if (insert(c, sources, url, tags, token, id, secret, &err) != 0)
         goto fail;
-    (void)source_look(sources, id);
+    (void)source_look(sources, id, NULL);
     answer_made(c, sources, id, secret);
     return;
 fail:
@@ -185,21 +186,27 @@ static void delete_source(struct call *c)
         call_empty(c, 204);
 }
 
-/* By hand: forgets failed builds first, so that they are tried again. */
+/* By hand: what failed is tried again as well. */
 static void post_build(struct call *c)
 {
     struct sources *sources = c->area;
+    struct operations *operations = sources->config.operations;
     struct source source;
+    char operation[27];
     struct err err;
 
-    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) != 0 ||
-        source_forget(sources, c->pool, source.id, true, &err) != 0)
+    if (find(c, SCOPE_SOURCE_WRITE, &source, &err) != 0)
         goto fail;
-    if (!source_look(sources, text_c(c->pool, source.id))) {
+    struct operation_spec spec = {"source.build", text_c(c->pool, source.tenant), source.url,
+                                  c->who->user};
+    if (operation_begin(operations, &spec, operation, &err) != 0)
+        goto fail;
+    if (!source_look(sources, text_c(c->pool, source.id), operation)) {
         err_set(&err, ERR_UNAVAILABLE, "busy", "Many builds wait already; try again later.");
+        operation_end(operations, operation, &err);
         goto fail;
     }
-    answer_one(c, sources, one_source, source.id, 202);
+    operation_answer(operations, c, operation);
     return;
 fail:
     call_fail(c, &err);
@@ -317,7 +324,7 @@ static void post_hook(struct call *c)
         call_fail(c, &err);
         return;
     }
-    if (!source_look(sources, text_c(c->pool, source.id))) {
+    if (!source_look(sources, text_c(c->pool, source.id), NULL)) {
         err_set(&err, ERR_UNAVAILABLE, "busy", "Many builds wait already; deliver it again later.");
         call_fail(c, &err);
         return;
@@ -358,7 +365,7 @@ static const struct route routes[] = {
      .path = "/api/v1/sources/:source/builds",
      .handle = post_build,
      .who = WHO_USER,
-     .summary = "looks at the repository now and builds what is new or failed"},
+     .summary = "looks at the repository now and builds what is new or failed; an operation"},
     {.method = "GET",
      .path = "/api/v1/builds/:build",
      .handle = get_build,

@@ -203,6 +203,7 @@ static int open_sources(struct app *app, struct err *err)
     const struct config *config = app->config;
     struct sources_config sources = {.registry = app->registry,
                                      .seal = app->seal,
+                                     .operations = app->operations,
                                      .runner = {app, run_git, run_pack, clean_job,
                                                 pool_printf(app->pool, "%s/jobs", config->data)},
                                      .logs_dir =
@@ -296,22 +297,34 @@ static int add_routes(struct app *app, struct err *err)
 }
 
 /* Once a minute: what is collected in memory goes to the disk, quiet files are checkpointed. */
+static void keep_house(struct app *app)
+{
+    struct err err;
+
+    if (account_flush(app->account, &err) != 0)
+        log_error("app", err.text, NULL);
+    db_quiet(app->control);
+    tenants_quiet(app->tenants);
+}
+
 static void *housekeeper(void *arg)
 {
     struct app *app = arg;
-    int64_t next = clock_mono_ms() + 60000;
+    /* So that a source waits at most a fifth longer than it was told to. */
+    int64_t poll_ms = app->config->source_poll_ms / 5;
+    int64_t now = clock_mono_ms(), next = now + 60000, next_poll = now + poll_ms;
 
     while (!atomic_load(&app->stopping)) {
         usleep(250000);
-        if (clock_mono_ms() < next)
-            continue;
-        struct err err;
-        next = clock_mono_ms() + 60000;
-        if (account_flush(app->account, &err) != 0)
-            log_error("app", err.text, NULL);
-        db_quiet(app->control);
-        tenants_quiet(app->tenants);
-        sources_poll(app->sources);
+        now = clock_mono_ms();
+        if (now >= next) {
+            next = now + 60000;
+            keep_house(app);
+        }
+        if (now >= next_poll) {
+            next_poll = now + poll_ms;
+            sources_poll(app->sources);
+        }
     }
     return NULL;
 }

@@ -385,7 +385,7 @@ static int source_list(const struct command *command, int argc, char **argv)
                          path_of(&client, "/api/v1/tenants/", client.args[0], "/sources"), NULL,
                          &doc, &err);
     if (rc == 0)
-        client_print(&client, doc, "id,url,tags,last_commit");
+        client_print(&client, doc, "id,url,tags,last_commit,cause");
     return finish(&client, rc, &err);
 }
 

@@ -118,6 +118,60 @@ describe('sources', () => {
     assert.match(await cause(`file://${dir}/hidden`), /cannot be read as a repository/)
   })
 
+  test('by hand is an operation that ends when all is built, or with the cause', async () => {
+    const build = async (id) => {
+      const begun = await r.api('POST', `/api/v1/sources/${id}/builds`, undefined, { cookie })
+      assert.equal(begun.status, 202, JSON.stringify(begun.body))
+      assert.equal(begun.body.operation.kind, 'source.build')
+      return until('the operation ends', async () => {
+        const { body } = await r.api('GET', begun.headers.get('location'), undefined, { cookie })
+        return body.state !== 'running' && body
+      }, 60000)
+    }
+    const nothing = await build(source.id)
+    assert.deepEqual([nothing.state, nothing.step], ['done', 'Nothing new'])
+    release('1.4.0')
+    const done = await build(source.id)
+    assert.deepEqual([done.state, done.problem], ['done', null])
+    const now = (await r.api('GET', `/api/v1/sources/${source.id}`, undefined, { cookie })).body
+    assert.equal(now.last_build.version, '1.4.0')
+    assert.equal(now.last_commit, git('rev-parse', 'v1.4.0^{commit}').toString().trim())
+    // Other bytes of a version that is taken: the build fails, and again when asked again.
+    const path = join(work, 'package.json')
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path)), description: 'Other bytes.' }))
+    git('commit', '-qam', 'the same version')
+    git('tag', 'v1.4.0-more')
+    git('push', '-q', 'origin', 'v1.4.0-more')
+    for (let i = 0; i < 2; i++) {
+      const failed = await build(source.id)
+      assert.equal(failed.state, 'failed')
+      assert.match(failed.problem.detail, /^v1\.4\.0-more: /)
+    }
+    assert.equal((await builds(source.id)).filter((b) => b.ref === 'v1.4.0-more').length, 1)
+  })
+
+  test('a tag that is pushed is noticed by polling, as often as was said', async () => {
+    const polling = await Redhouse.start({ args: ['--git-local', dir, '--source-poll', '5s'] })
+    try {
+      await polling.run('tenant', 'create', 'demo')
+      const admin = await polling.login('admin', polling.password)
+      const made = await polling.api('POST', '/api/v1/tenants/demo/sources', { url: `file://${dir}/nodes.git`, tags: 'v2.*' }, { cookie: admin })
+      assert.equal(made.status, 201, JSON.stringify(made.body))
+      const get = async () => (await polling.api('GET', `/api/v1/sources/${made.body.id}`, undefined, { cookie: admin })).body
+      assert.equal((await get()).last_build, null)
+      release('2.0.0')
+      // Well below the minute between two rounds of housekeeping.
+      const source = await until('the tag is built', async () => {
+        const now = await get()
+        return now.last_build?.state === 'done' && now
+      }, 40000)
+      assert.equal(source.last_build.version, '2.0.0')
+      assert.equal(source.last_commit, git('rev-parse', 'v2.0.0^{commit}').toString().trim())
+    } finally {
+      await polling.stop()
+    }
+  })
+
   test('bad addresses are refused with a sentence', async () => {
     for (const url of ['ftp://example.org/x.git', 'file:///etc', 'https://user:pw@example.org/x.git', 'https://', 'not an address', `https://example.org/${'x'.repeat(2000)}`]) {
       const answer = await r.api('POST', '/api/v1/tenants/demo/sources', { url }, { cookie })

@@ -193,7 +193,8 @@ test('a narrower token neither widens itself nor touches other tokens', async ()
   assert.equal((await reader.ask('DELETE', `/api/v1/tokens/${narrow.body.id}`)).status, 204)
   assert.equal((await reader.get('/api/v1/session')).status, 401)
   for (const body of [{ name: 'x', scopes: [] }, { name: 'x', scopes: ['everything'] }, { name: 'x', scopes: 'platform' }, { name: '' }, { name: 'a\u0001b' },
-    { name: 'x', expires_days: -1 }, { name: 'x', expires_days: 99999 }])
+    { name: 'x', expires_days: -1 }, { name: 'x', expires_days: 99999 },
+    { name: 'x', expires_seconds: -1 }, { name: 'x', expires_seconds: 3650 * 86400 + 1 }, { name: 'x', expires_days: 1, expires_seconds: 1 }])
     assert.equal((await admin.post('/api/v1/tokens', body)).status, 422, JSON.stringify(body))
 })
 
