@@ -348,6 +348,14 @@ static void on_found(void *arg, const struct driver_item *item)
         log_error("keeper", err.text, "instance=%s", u->id);
 }
 
+static enum instance_state found_state(const struct unit *u)
+{
+    if (u->live && u->state != STATE_STOPPING)
+        return u->ready ? STATE_RUNNING : STATE_STARTING;
+    return u->live || u->state == STATE_FAILED || u->state == STATE_ASLEEP ? u->state
+                                                                           : STATE_STOPPED;
+}
+
 static void on_listed(void *arg, const struct err *err)
 {
     struct keeper *keeper = arg;
@@ -356,17 +364,15 @@ static void on_listed(void *arg, const struct err *err)
         log_error("keeper", err->text, NULL);
     for (struct unit *u = keeper->units, *next; u != NULL; u = next) {
         next = u->next;
-        if (u->live)
-            u->state = u->state == STATE_STOPPING ? STATE_STOPPING
-                       : u->ready                 ? STATE_RUNNING
-                                                  : STATE_STARTING;
-        else if (u->state != STATE_FAILED && u->state != STATE_ASLEEP)
-            u->state = STATE_STOPPED;
+        enum instance_state found = found_state(u);
         if (u->live)
             log_info("keeper", "adopted", "instance=%s slug=%s state=%s", u->id, u->slug,
-                     state_name(u->state));
-        if (u->live && u->state == STATE_STARTING)
+                     state_name(found));
+        if (u->live && found == STATE_STARTING)
             loop_timer_set(keeper->loop, &u->timer, keeper->tenants->config.start_deadline_ms);
+        /* One that ended between its greeting and now is on its move already. */
+        if (found != u->state && !u->busy)
+            unit_found(u, found);
         job_start_aside(job_new(u, look_work, look_done));
     }
     keeper_publish(keeper);

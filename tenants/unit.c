@@ -111,8 +111,9 @@ static void save_done(struct job *job)
         loop_timer_set(u->keeper->loop, &u->timer, END_BACKOFF_FIRST_MS);
         return;
     }
-    log_info("keeper", "moved", "instance=%s slug=%s from=%s to=%s cause=\"%s\"", u->id, u->slug,
-             state_name(u->state), state_name(job->state), job->cause);
+    if (u->state != job->state)
+        log_info("keeper", "moved", "instance=%s slug=%s from=%s to=%s cause=\"%s\"", u->id,
+                 u->slug, state_name(u->state), state_name(job->state), job->cause);
     u->state = job->state;
     memcpy(u->cause, job->cause, sizeof(u->cause));
     keeper_publish(u->keeper);
@@ -132,6 +133,16 @@ static void move(struct unit *u, enum instance_state to, const char *cause)
     struct job *job = job_new(u, save_work, save_done);
     job->state = to;
     snprintf(job->cause, sizeof(job->cause), "%s", cause != NULL ? cause : "");
+    job_start(job);
+}
+
+void unit_found(struct unit *u, enum instance_state state)
+{
+    struct job *job = job_new(u, save_work, save_done);
+
+    log_info("keeper", "found", "instance=%s slug=%s row=%s state=%s", u->id, u->slug,
+             state_name(u->state), state_name(state));
+    u->state = job->state = state;
     job_start(job);
 }
 

@@ -49,3 +49,5 @@ void unit_step(struct unit *unit);
 /* A status line of the launcher. */
 void unit_status(struct unit *unit, struct text json);
 void unit_ended(struct unit *unit, const struct instance_end *end);
+/* What was found when the server started is not what the row says: the row follows. */
+void unit_found(struct unit *unit, enum instance_state state);

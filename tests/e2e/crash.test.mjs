@@ -128,16 +128,21 @@ describe('kill -9', limit, () => {
       }
     })
 
-  test('the server, while an instance stops: it is stopped afterwards', limit, async () => {
-    const { id: which } = await running('begins-server')
-    const before = chain(r, which)
-    assert.equal((await r.api('POST', '/api/v1/instances/begins-server/stop', {}, auth())).status, 202)
-    await r.kill()
-    await r.serve()
-    await until('it has stopped', async () => (await r.instanceState('begins-server')).state === 'stopped')
-    assert.ok(!Object.values(before).some(alive))
-    for (const slug of ['begins-server', 'begins-broker']) await r.run('instance', 'remove', slug)
-  })
+  // Before it is told, while it is, and when it has ended before the next server looks.
+  for (const when of ['asked', 'stopping', 'ended'])
+    test(`the server, while an instance stops (${when}): it is stopped afterwards`, limit, async () => {
+      const { id: which } = await running('begins-server')
+      const before = chain(r, which)
+      assert.equal((await r.api('POST', '/api/v1/instances/begins-server/stop', {}, auth())).status, 202)
+      if (when !== 'asked') await until('it is stopping', async () => (await r.instanceState('begins-server')).state !== 'running')
+      await r.kill()
+      if (when === 'ended') await until('its processes have ended', () => !Object.values(before).some(alive))
+      await r.serve()
+      await until('it has stopped', async () => (await r.instanceState('begins-server')).state === 'stopped')
+      assert.ok(!Object.values(before).some(alive))
+      await r.run('instance', when === 'ended' ? 'remove' : 'start', 'begins-server')
+      if (when === 'ended') await r.run('instance', 'remove', 'begins-broker')
+    })
 
   test('Node-RED, process 1 of the sandbox, the warden: a new one with the last acknowledged flows; after the third quick end they are stopped', limit, async () => {
     await r.run('instance', 'restart', 'demo')
