@@ -1,6 +1,7 @@
-// The server is away, or its storage is, while an instance starts, while somebody deploys and while somebody logs in: the
-// runtime goes on as the same process, nothing is overwritten, and people are told what to do. AWAY is how many seconds:
-// short in CI; `AWAY=70` is the long run, longer than each deadline on the way.
+// The server is away, or stands still, or storage is shut, for a minute, while an instance starts, while somebody deploys and while
+// somebody logs in: the runtime goes on as the same process, nothing is overwritten, and people are told what to do. The three
+// run side by side, each on a server of its own. AWAY is how many seconds; more than each deadline on the way, unless a
+// developer is in a hurry.
 import assert from 'node:assert/strict'
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -10,8 +11,8 @@ import { editor, launch, login, shot } from './browser.mjs'
 import { alive, chain } from './processes.mjs'
 import { raw, Redhouse, sleep, until } from './redhouse.mjs'
 
-const away = Number(process.env.AWAY ?? 8) * 1000
-const limit = { timeout: 120000 + 3 * away }
+const away = Number(process.env.AWAY ?? 65) * 1000
+const limit = { timeout: 150000 + away }
 const flow = (label) => [
   { id: 'aa', type: 'tab', label },
   { id: 'b1', type: 'http in', z: 'aa', url: '/label', method: 'get', wires: [['b2']] },
@@ -19,237 +20,317 @@ const flow = (label) => [
   { id: 'b3', type: 'http response', z: 'aa', wires: [] },
 ]
 
-describe(`away for ${away / 1000} s`, { timeout: 600000 + 10 * away }, () => {
-  let r, token, id, browser, context, page, node
-  const auth = () => ({ authorization: `Bearer ${token}` })
-  // What Node-RED holds; that it is what storage has shows at the next start.
-  const held = async () => {
-    const answer = await raw(r, 'demo.localhost', '/flows', { headers: auth() })
-    assert.equal(answer.status, 200, answer.text)
-    return JSON.parse(answer.text)[0].label
-  }
-  const running = (slug) => until(`${slug} runs`, async () => {
-    const now = await r.instanceState(slug)
-    return now?.state === 'running' && now.ready && now
-  }, 60000)
-  const same = (slug = id, was = node) => {
-    assert.ok(alive(was), 'the runtime ended')
-    assert.deepEqual([chain(r, slug).node.pid, chain(r, slug).node.began], [was.pid, was.began])
-  }
-  // Asks the runtime itself, past the server.
-  const serves = () => new Promise((done, fail) => {
-    const req = request({ socketPath: join(r.data, 'run', 'instances', id, 'editor.sock'), path: '/label', headers: { host: 'x', 'x-redhouse-face': 'app' }, signal: AbortSignal.timeout(10000) }, (answer) => {
-      let text = ''
-      answer.on('data', (chunk) => { text += chunk })
-      answer.on('end', () => done(text))
-    })
-    req.on('error', fail)
-    req.end()
-  })
-  // Nobody but root gets through the instance's way to the server any more; what is connected already stays so. Answers what
-  // opens it again.
-  const way = () => join(r.data, 'run', 'instances', id, 'server.sock')
-  const shut = () => {
-    const socket = way()
-    chmodSync(socket, 0)
-    return () => chmodSync(socket, 0o600)
-  }
-  const rename = (label) => page.evaluate((text) => {
-    const tab = window.RED.nodes.workspace('aa')
-    tab.label = text
-    tab.changed = true
-    const rule = window.RED.nodes.node('b2')
-    rule.rules[0].to = text
-    rule.changed = true
-    rule.dirty = true
-    window.RED.nodes.dirty(true)
-  }, label)
-  const press = () => page.evaluate(() => window.RED.actions.invoke('core:deploy-flows'))
-  const dirty = () => page.evaluate(() => window.RED.nodes.dirty())
-  const note = (text) => page.locator('.red-ui-notification', { hasText: text }).last()
-  const clean = () => page.waitForFunction(() => !window.RED.nodes.dirty(), null, { timeout: 30000 })
-  // Node-RED's editor tries again by itself, later and later, and has a link for who will not wait.
-  const reconnected = () => until('the editor is connected again', async () => {
-    const now = page.locator('.red-ui-notification a', { hasText: 'Try now' })
-    if (await now.isVisible()) await now.click()
-    return !await page.locator('.red-ui-notification', { hasText: /lost connection/i }).isVisible()
-  })
-
-  before(async () => {
-    r = await Redhouse.start()
+// A server with two instances: `demo` runs a flow and has an open editor, `late` is stopped.
+class World {
+  async open() {
+    const r = this.r = await Redhouse.start()
     await r.run('tenant', 'create', 'demo')
     writeFileSync(join(r.data, 'dev.password'), 'another good password\n')
     await r.run('user', 'create', 'dev', '--password-file', join(r.data, 'dev.password'), '--tenant', 'demo', '--role', 'owner')
     await r.run('instance', 'create', 'demo/demo')
-    token = await r.token('admin', 't')
-    id = (await running('demo')).id
-    const first = await raw(r, 'demo.localhost', '/flows', { method: 'POST', headers: { 'content-type': 'application/json', ...auth() }, body: JSON.stringify(flow('first')) })
+    await r.run('instance', 'create', 'demo/late')
+    this.auth = { authorization: `Bearer ${await r.token('admin', 't')}` }
+    this.demo = (await this.running('demo')).id
+    this.late = (await this.running('late')).id
+    const first = await raw(r, 'demo.localhost', '/flows', { method: 'POST', headers: { 'content-type': 'application/json', ...this.auth }, body: JSON.stringify(flow('first')) })
     assert.ok(first.status < 300, first.text)
-    node = chain(r, id).node
-    browser = await launch()
-    context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
-    page = await context.newPage()
-    await login(page, r.url, 'dev', 'another good password')
-    await editor(page, `http://demo.localhost:${r.port}/`)
-  }, limit)
-  after(async () => {
-    await browser?.close()
-    await r?.stop()
-  }, limit)
+    await until('its flow answers', async () => await this.serves() === 'first')
+    this.node = chain(r, this.demo).node
+    await r.run('instance', 'stop', 'late')
+    this.browser = await launch()
+    this.context = await this.browser.newContext({ viewport: { width: 1280, height: 800 } })
+    this.page = await this.context.newPage()
+    await login(this.page, r.url, 'dev', 'another good password')
+    await editor(this.page, this.address('demo'))
+  }
 
-  test('a deploy that finds no server says so, stays in the editor and is repeated', limit, async () => {
-    await r.kill()
-    const gone = Date.now()
-    await rename('without a server')
-    await press()
-    await note(/error|no response|failed/i).waitFor({ timeout: 30000 })
-    assert.equal(await dirty(), true)
-    await note(/lost connection/i).waitFor({ timeout: 30000 })
-    await shot(page, 'away-lost')
-    assert.equal(await serves(), 'first')
-    await sleep(Math.max(0, gone + away - Date.now()))
-    await r.serve()
-    await running('demo')
-    same()
-    assert.equal(await held(), 'first')
-    await reconnected()
-    await press()
-    await clean()
-    assert.equal(await held(), 'without a server')
-    await until('it is served', async () => await serves() === 'without a server')
-    same()
-  })
+  async close() {
+    await this.browser?.close()
+    await this.r?.stop()
+  }
 
-  test('a server that stands still answers the deploy when it goes on, and stores it once', limit, async () => {
-    const before = await held()
-    await rename('stood still')
-    process.kill(r.ready.pid, 'SIGSTOP')
-    try {
-      await press()
-      await sleep(away)
-      assert.equal(await serves(), before)
-      assert.equal(await dirty(), true)
-    } finally {
-      process.kill(r.ready.pid, 'SIGCONT')
-    }
-    await until('the editor says how it went', async () => !await dirty() || await note(/error|failed/i).isVisible(), 60000)
-    if (await dirty()) {
-      await press()
-      await clean()
-    }
-    assert.equal(await held(), 'stood still')
-    await reconnected()
-    same()
-  })
+  address(slug) {
+    return `http://${slug}.localhost:${this.r.port}/`
+  }
 
-  test('a deploy that storage does not take is refused with a sentence, and is repeated', limit, async () => {
-    const before = await held()
-    // A server that begins again has no connection yet, and nothing makes one before the way is shut.
-    await page.goto('about:blank')
-    await r.kill()
-    await r.serve()
-    await running('demo')
-    const open = shut()
-    const gone = Date.now()
-    try {
-      await editor(page, `http://demo.localhost:${r.port}/`)
-      await rename('refused once')
-      await press()
-      // The carrier takes the request and finds nobody behind it: it cannot be known whether the flows arrived.
-      await note(/Storage (did not confirm in time|cannot be reached).*please deploy again/).waitFor({ timeout: 30000 })
-      await shot(page, 'away-refused')
-      assert.equal(await dirty(), true)
-      await sleep(Math.max(0, gone + away - Date.now()))
-      assert.equal(await serves(), before)
-    } finally {
-      open()
-    }
-    await press()
-    await clean()
-    await until('it is served', async () => await serves() === 'refused once')
-    same()
-  })
+  running(slug) {
+    return until(`${slug} runs`, async () => {
+      const now = await this.r.instanceState(slug)
+      return now?.state === 'running' && now.ready && now
+    }, 90000)
+  }
 
-  test('what is stored is what was acknowledged last: a new start reads it', limit, async () => {
-    await r.run('instance', 'restart', 'demo')
-    await until('the runtime ended', () => !alive(node))
-    await running('demo')
-    assert.equal(await held(), 'refused once')
-    node = chain(r, id).node
-  })
-
-  test('an instance that starts waits for the server, and the page that waits for it opens the editor', limit, async () => {
-    await r.run('instance', 'stop', 'demo')
-    await until('the runtime ended', () => !alive(node))
-    const started = await r.api('POST', '/api/v1/instances/demo/start', {}, auth())
+  // Begins to start `late`; answers its Node-RED once there is one.
+  async begin() {
+    const started = await this.r.api('POST', '/api/v1/instances/late/start', {}, this.auth)
     assert.equal(started.status, 202, JSON.stringify(started.body))
-    node = await until('Node-RED begins', () => chain(r, id).node)
-    const tab = await context.newPage()
-    await tab.goto(`http://demo.localhost:${r.port}/`, { waitUntil: 'commit' })
-    const waits = await tab.locator('main [role=status]').isVisible()
-    await r.kill()
-    const gone = Date.now()
-    await sleep(Math.max(0, gone + away - Date.now()))
-    assert.ok(alive(node), 'the runtime ended while the server was away')
-    await r.serve()
-    const now = await running('demo')
-    assert.equal(now.restarts, 0)
-    same()
-    if (!waits) await tab.goto(`http://demo.localhost:${r.port}/`)
-    await tab.waitForSelector('.red-ui-palette-node[data-palette-type=inject]', { timeout: 60000 })
-    assert.equal(await held(), 'refused once')
-    await tab.close()
+    this.begun = await until('Node-RED begins', () => chain(this.r, this.late).node)
+  }
+
+  // What the Node-RED of `demo` holds; that it is what storage has shows at the next start.
+  async held() {
+    const answer = await raw(this.r, 'demo.localhost', '/flows', { headers: this.auth })
+    assert.equal(answer.status, 200, answer.text)
+    return JSON.parse(answer.text)[0].label
+  }
+
+  same(id, was) {
+    assert.ok(alive(was), 'the runtime ended')
+    assert.deepEqual([chain(this.r, id).node.pid, chain(this.r, id).node.began], [was.pid, was.began])
+  }
+
+  // Asks the runtime itself, past the server.
+  serves() {
+    return new Promise((done, fail) => {
+      const req = request({ socketPath: join(this.r.data, 'run', 'instances', this.demo, 'editor.sock'), path: '/label', headers: { host: 'x', 'x-redhouse-face': 'app' }, signal: AbortSignal.timeout(10000) }, (answer) => {
+        let text = ''
+        answer.on('data', (chunk) => { text += chunk })
+        answer.on('end', () => done(text))
+      })
+      req.on('error', fail)
+      req.end()
+    })
+  }
+
+  // An instance's way to the server.
+  way(id) {
+    return join(this.r.data, 'run', 'instances', id, 'server.sock')
+  }
+
+  // Nobody but root gets through it any more; what is connected already stays so. Answers what opens it again.
+  shut(id) {
+    const socket = this.way(id)
+    chmodSync(socket, 0)
+    return () => chmodSync(socket, 0o600)
+  }
+
+  rename(label) {
+    return this.page.evaluate((text) => {
+      const tab = window.RED.nodes.workspace('aa')
+      tab.label = text
+      tab.changed = true
+      const rule = window.RED.nodes.node('b2')
+      rule.rules[0].to = text
+      rule.changed = true
+      rule.dirty = true
+      window.RED.nodes.dirty(true)
+    }, label)
+  }
+
+  press() {
+    return this.page.evaluate(() => window.RED.actions.invoke('core:deploy-flows'))
+  }
+
+  dirty() {
+    return this.page.evaluate(() => window.RED.nodes.dirty())
+  }
+
+  note(text) {
+    return this.page.locator('.red-ui-notification', { hasText: text }).last()
+  }
+
+  // Deploys; what the editor said is then what is held, served, and of the same process.
+  async deploys(label) {
+    await this.press()
+    await this.page.waitForFunction(() => !window.RED.nodes.dirty(), null, { timeout: 30000 })
+    await this.deployed(label)
+  }
+
+  async deployed(label) {
+    assert.equal(await this.held(), label)
+    await until('it is served', async () => await this.serves() === label)
+    this.same(this.demo, this.node)
+  }
+
+  // Node-RED's editor tries again by itself, later and later, and has a link for who will not wait.
+  reconnected() {
+    return until('the editor is connected again', async () => {
+      const now = this.page.locator('.red-ui-notification a', { hasText: 'Try now' })
+      if (await now.isVisible()) await now.click()
+      return !await this.page.locator('.red-ui-notification', { hasText: /lost connection/i }).isVisible()
+    })
+  }
+
+  // The form of the portal, filled, in a browser that knows nobody yet.
+  async form() {
+    const tab = await (await this.browser.newContext()).newPage()
+    await tab.goto(`${this.r.url}/login?to=${encodeURIComponent(this.address('demo'))}`)
+    await tab.locator('input[name=username]').fill('dev')
+    await tab.locator('input[name=password]').fill('another good password')
+    return tab
+  }
+
+  // What was acknowledged last is on disk.
+  async restarts(label) {
+    await this.r.run('instance', 'restart', 'demo')
+    await until('the runtime ended', () => !alive(this.node))
+    await this.running('demo')
+    assert.equal(await this.held(), label)
+  }
+}
+
+const palette = (tab) => tab.waitForSelector('.red-ui-palette-node[data-palette-type=inject]', { timeout: 60000 })
+const rest = (since) => sleep(Math.max(0, since + away - Date.now()))
+
+describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 }, () => {
+  describe('the server is away', { concurrency: 1 }, () => {
+    const w = new World()
+    let gone, form, waiting, waits
+    before(() => w.open(), limit)
+    after(() => w.close(), limit)
+
+    test('a deploy that finds no server says so and stays in the editor', limit, async () => {
+      form = await w.form()
+      await w.begin()
+      waiting = await w.context.newPage()
+      await waiting.goto(w.address('late'), { waitUntil: 'commit' })
+      waits = await waiting.locator('main [role=status]').isVisible()
+      await w.r.kill()
+      gone = Date.now()
+      await w.rename('without a server')
+      await w.press()
+      await w.note(/error|no response|failed/i).waitFor({ timeout: 30000 })
+      assert.equal(await w.dirty(), true)
+      await w.note(/lost connection/i).waitFor({ timeout: 30000 })
+      await shot(w.page, 'away-lost')
+    })
+
+    test('a login that finds no server says so and keeps what was typed', limit, async () => {
+      await form.locator('button[type=submit]').click()
+      await form.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor({ timeout: 30000 })
+      assert.equal(await form.locator('input[name=password]').inputValue(), 'another good password')
+    })
+
+    test('what runs serves, and what starts waits', limit, async () => {
+      await rest(gone)
+      assert.equal(await w.serves(), 'first')
+      assert.ok(alive(w.begun), 'the runtime ended while the server was away')
+      await w.r.serve()
+      await w.running('demo')
+      w.same(w.demo, w.node)
+      assert.equal(await w.held(), 'first')
+    })
+
+    test('the start goes on, and the page that waits for it opens the editor', limit, async () => {
+      const now = await w.running('late')
+      assert.equal(now.restarts, 0)
+      w.same(w.late, w.begun)
+      if (!waits) await waiting.goto(w.address('late'))
+      await palette(waiting)
+    })
+
+    test('the deploy is repeated', limit, async () => {
+      await w.reconnected()
+      await w.deploys('without a server')
+    })
+
+    test('the login is repeated', limit, async () => {
+      await form.locator('button[type=submit]').click()
+      await palette(form)
+      assert.equal(new URL(form.url()).host, new URL(w.address('demo')).host)
+    })
+
+    test('a new start reads what was acknowledged last', limit, () => w.restarts('without a server'))
   })
 
-  test('an instance that starts waits for its storage', limit, async () => {
-    await r.run('instance', 'stop', 'demo')
-    await until('the runtime ended', () => !alive(node))
-    const from = await r.instanceState('demo'), old = statSync(way()).mtimeMs
-    const started = await r.api('POST', '/api/v1/instances/demo/start', {}, auth())
-    assert.equal(started.status, 202, JSON.stringify(started.body))
-    // It is made anew for each start, before Node-RED begins.
-    for (const end = Date.now() + 30000; ; await sleep(5)) {
-      assert.ok(Date.now() < end, 'its way to the server is not there')
-      if ((statSync(way(), { throwIfNoEntry: false })?.mtimeMs ?? old) !== old) break
-    }
-    const open = await until('the way is shut', shut)
-    try {
-      node = await until('Node-RED begins', () => chain(r, id).node)
-      await until('the log says what it waits for', async () => /waiting for (settings|flows|context)/.test((await r.run('instance', 'logs', 'demo')).split('\n').slice(-15).join('\n')))
-      await sleep(away)
-      assert.equal((await r.instanceState('demo')).state, 'starting')
-    } finally {
-      open()
-    }
-    const now = await running('demo')
-    assert.equal(now.generation, from.generation + 1)
-    same()
-    assert.equal(await held(), 'refused once')
-  })
+  describe('the server stands still', { concurrency: 1 }, () => {
+    const w = new World()
+    let form
+    before(() => w.open(), limit)
+    after(() => w.close(), limit)
 
-  test('a login that finds no server says so and is repeated; one that stands still goes on', limit, async () => {
-    for (const how of ['away', 'still']) {
-      const other = await browser.newContext()
-      const tab = await other.newPage()
-      await tab.goto(`${r.url}/login?to=${encodeURIComponent(`http://demo.localhost:${r.port}/`)}`)
-      await tab.locator('input[name=username]').fill('dev')
-      await tab.locator('input[name=password]').fill('another good password')
-      if (how === 'away') {
-        await r.kill()
-        await tab.locator('button[type=submit]').click()
-        await tab.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor({ timeout: 30000 })
-        await r.serve()
-        assert.equal(await tab.locator('input[name=password]').inputValue(), 'another good password')
-        await tab.locator('button[type=submit]').click()
-      } else {
-        process.kill(r.ready.pid, 'SIGSTOP')
-        await tab.locator('button[type=submit]').click({ noWaitAfter: true }).catch(() => {})
-        await sleep(away / 4)
-        process.kill(r.ready.pid, 'SIGCONT')
+    test('what runs serves, and nobody is told that anything was done', limit, async () => {
+      form = await w.form()
+      await w.begin()
+      await w.rename('stood still')
+      process.kill(w.r.ready.pid, 'SIGSTOP')
+      try {
+        await w.press()
+        await form.locator('button[type=submit]').click({ noWaitAfter: true })
+        await sleep(away)
+        assert.equal(await w.serves(), 'first')
+        assert.equal(await w.dirty(), true)
+        assert.equal(new URL(form.url()).pathname, '/login')
+      } finally {
+        process.kill(w.r.ready.pid, 'SIGCONT')
       }
-      await tab.waitForSelector('.red-ui-palette-node[data-palette-type=inject]', { timeout: 60000 })
-      await other.close()
-    }
-    same()
+    })
+
+    test('the deploy is stored once it goes on', limit, async () => {
+      await until('the editor says how it went', async () => !await w.dirty() || await w.note(/error|failed/i).isVisible(), 60000)
+      await w.reconnected()
+      if (await w.dirty()) await w.deploys('stood still')
+      else await w.deployed('stood still')
+    })
+
+    test('the login goes on', limit, async () => {
+      await palette(form)
+      assert.equal(new URL(form.url()).host, new URL(w.address('demo')).host)
+    })
+
+    test('the start goes on', limit, async () => {
+      assert.equal((await w.running('late')).restarts, 0)
+      w.same(w.late, w.begun)
+    })
+
+    test('a new start reads what was acknowledged last', limit, () => w.restarts('stood still'))
+  })
+
+  describe('storage is shut', { concurrency: 1 }, () => {
+    const w = new World()
+    let gone, opens = []
+    const open = () => { for (const one of opens.splice(0)) one() }
+    before(() => w.open(), limit)
+    after(async () => {
+      open()
+      await w.close()
+    }, limit)
+
+    test('an instance that starts waits for its storage and says so', limit, async () => {
+      // A server that begins again has no connection yet, and nothing makes one before the way is shut.
+      await w.page.goto('about:blank')
+      await w.r.kill()
+      await w.r.serve()
+      await w.running('demo')
+      opens.push(w.shut(w.demo))
+      gone = Date.now()
+      const old = statSync(w.way(w.late), { throwIfNoEntry: false })?.mtimeMs
+      const begins = w.begin()
+      // It is made anew for each start, before Node-RED begins.
+      for (const end = Date.now() + 30000; ; await sleep(5)) {
+        assert.ok(Date.now() < end, 'its way to the server is not there')
+        if ((statSync(w.way(w.late), { throwIfNoEntry: false })?.mtimeMs ?? old) !== old) break
+      }
+      opens.push(await until('the way is shut', () => w.shut(w.late)))
+      await begins
+      await until('the log says what it waits for', async () => /waiting for (settings|flows|context)/.test((await w.r.run('instance', 'logs', 'late')).split('\n').slice(-15).join('\n')))
+    })
+
+    test('a deploy is refused with a sentence', limit, async () => {
+      await editor(w.page, w.address('demo'))
+      await w.rename('refused once')
+      await w.press()
+      // The carrier takes the request and finds nobody behind it: it cannot be known whether the flows arrived.
+      await w.note(/Storage (did not confirm in time|cannot be reached).*please deploy again/).waitFor({ timeout: 30000 })
+      await shot(w.page, 'away-refused')
+      assert.equal(await w.dirty(), true)
+    })
+
+    test('what runs serves, and what starts waits', limit, async () => {
+      await rest(gone)
+      assert.equal(await w.serves(), 'first')
+      assert.equal((await w.r.instanceState('late')).state, 'starting')
+      assert.ok(alive(w.begun), 'the runtime ended while its storage was shut')
+      open()
+    })
+
+    test('the deploy is repeated', limit, () => w.deploys('refused once'))
+
+    test('the start goes on', limit, async () => {
+      assert.deepEqual([(await w.running('late')).generation, (await w.r.instanceState('late')).restarts], [2, 0])
+      w.same(w.late, w.begun)
+    })
+
+    test('a new start reads what was acknowledged last', limit, () => w.restarts('refused once'))
   })
 })
