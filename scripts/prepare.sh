@@ -12,6 +12,27 @@ as_root() {
   else die "this needs root: run it as root, or install sudo"; fi
 }
 
+# build/, this user's own: what sudo left of another's cannot be built over.
+own_build() {
+  mkdir -p build 2>/dev/null
+  [ "$(id -u)" = 0 ] && return
+  [ -w build ] &&
+    [ -z "$(find build -maxdepth 1 ! -user "$(id -u)" ! -name stacks ! -name data ! -name 'redhouse*' -print -quit)" ] ||
+    die "parts of build/ are another user's: go on as that user (sudo $0), or remove build/"
+}
+
+# May other users, so the one that the server becomes, pass through a folder?
+reachable() { as_root setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$1"; }
+
+# What is started as root is root's, and nobody else may write it; the next build replaces it.
+programs_of_root() {
+  local program
+  for program in "$@"; do
+    [ "$(stat -c '%u' "$program")" = 0 ] || as_root chown 0:0 "$program"
+    as_root chmod go-w "$program"
+  done
+}
+
 # Installs the packages of a list that are missing.
 debian_packages() {
   local want missing=()
@@ -78,8 +99,9 @@ build() { # PRESET
 # A stack in build/stacks, made once by a server of its own on an empty data folder.
 stack() { # BINARY-FOLDER SPEC
   [ -x "build/stacks/$2/bin/node" ] && return
-  local data=$root/build/prepare log=$root/build/stack-$2.log
-  as_root rm -rf "$data"
+  local data log=$root/build/stack-$2.log
+  programs_of_root "$1/redhouse" "$1/redhouse-warden"
+  data=$(as_root mktemp -d /var/tmp/redhouse.XXXXXX) # where the server's user may pass
   head -c 18 /dev/urandom | base64 >"$root/build/prepare.password"
   as_root "$1/redhouse" init --data "$data" --admin prepare --password-file "$root/build/prepare.password" \
     ${REDHOUSE_UPLINK:+--uplink "$REDHOUSE_UPLINK"} >"$log" || die "the stack could not be prepared; see $log"

@@ -142,7 +142,19 @@ static int wait_for_end(struct app *app, pid_t broker, const sigset_t *signals)
     }
 }
 
-static int serve(const struct config *config, struct pool *pool, int *status, struct err *err)
+/* The server reads its stacks by a folder opened as root: its own user may not pass through all the
+ * folders on the way, as when a checkout lies in a home. */
+static int hold_stacks(struct config *config, struct pool *pool, struct err *err)
+{
+    int fd = open(config->stacks, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_errno(err, "The stacks folder %s cannot be opened", config->stacks);
+    config->stacks = pool_printf(pool, "/proc/self/fd/%d", fd);
+    return 0;
+}
+
+static int serve(struct config *config, struct pool *pool, int *status, struct err *err)
 {
     sigset_t signals;
     uid_t uid;
@@ -175,7 +187,8 @@ static int serve(const struct config *config, struct pool *pool, int *status, st
         return datadir_lock(config->data, &lock, err);
     if (plugins_unpack(config->data, plugins, err) != 0 ||
         start_broker(config, pool, uid, gid, &broker_fd, &broker, err) != 0 ||
-        datadir_drop(uid, gid, err) != 0 || datadir_lock(config->data, &lock, err) != 0)
+        hold_stacks(config, pool, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
+        datadir_lock(config->data, &lock, err) != 0)
         return -1;
     sigprocmask(SIG_BLOCK, &signals, NULL);
     umask(077);
