@@ -60,6 +60,7 @@ struct follower {
     char *path;
     int fd;
     off_t at;
+    bool whole;
     char part[8192]; /* a line without its end so far */
     size_t part_len;
 };
@@ -104,17 +105,45 @@ static void follow_rotation(struct follower *f)
     f->at = 0;
 }
 
+void logfile_finish(int fd)
+{
+    (void)fchmod(fd, 0400);
+}
+
+static bool is_finished(const struct follower *f)
+{
+    struct stat st;
+
+    return f->whole || (fstat(f->fd, &st) == 0 && (st.st_mode & S_IWUSR) == 0);
+}
+
+static void end(struct follower *f)
+{
+    auto_pool struct pool *pool = pool_new();
+
+    if (f->part_len > 0)
+        send_line(f, pool, text_n(f->part, f->part_len));
+    stream_event(f->stream, 0, "end", TEXT("{}"));
+    stream_end(f->stream);
+}
+
 static void *follow(void *arg)
 {
     struct follower *f = arg;
     char bytes[16384];
 
     while (stream_is_open(f->stream)) {
+        /* Looked at before reading: what is read after it was finished is all there is. */
+        bool finished = is_finished(f);
         ssize_t n = pread(f->fd, bytes, sizeof(bytes), f->at);
         if (n > 0) {
             f->at += n;
             send_bytes(f, bytes, (size_t)n);
             continue;
+        }
+        if (finished) {
+            end(f);
+            break;
         }
         follow_rotation(f);
         usleep(LOG_POLL_MS * 1000);
@@ -127,15 +156,23 @@ static void *follow(void *arg)
     return NULL;
 }
 
-static void start_following(struct call *c, const char *path, int fd, struct text tail, off_t at)
+struct place {
+    const char *path;
+    int fd;
+    off_t at;
+    bool whole;
+};
+
+static void start_following(struct call *c, const struct place *place, struct text tail)
 {
     struct follower *f = xcalloc(1, sizeof(*f));
     pthread_attr_t attr;
     pthread_t thread;
 
-    f->fd = fd;
-    f->at = at;
-    f->path = xstrdup(path);
+    f->fd = place->fd;
+    f->at = place->at;
+    f->whole = place->whole;
+    f->path = xstrdup(place->path);
     f->stream = call_stream(c, "text/event-stream");
     stream_hold(f->stream);
     send_bytes(f, tail.base, tail.len);
@@ -146,7 +183,7 @@ static void start_following(struct call *c, const char *path, int fd, struct tex
     pthread_attr_destroy(&attr);
 }
 
-void logfile_serve(struct call *c, const char *path)
+void logfile_serve(struct call *c, const char *path, bool whole)
 {
     struct err err;
     int64_t lines = 200;
@@ -175,7 +212,7 @@ void logfile_serve(struct call *c, const char *path)
                 "Too many logs are followed at once; try again later.");
         goto fail;
     }
-    start_following(c, path, fd, bytes, end);
+    start_following(c, &(struct place){path, fd, end, whole}, bytes);
     return;
 fail:
     call_fail(c, &err);

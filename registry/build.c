@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/seal.h"
 #include "http/account.h"
+#include "http/logfile.h"
 #include "registry/source_part.h"
 
 #include <dirent.h>
@@ -235,7 +236,9 @@ int build_run(struct sources *sources, const struct source *source, const char *
         (void)set_state(&run, "failed", TEXT_NONE, TEXT_NONE, err->text, &ignored);
     }
     sources->config.runner.clean(sources->config.runner.arg, run.job);
-    if (run.log >= 0)
+    if (run.log >= 0) {
+        logfile_finish(run.log);
         close(run.log);
+    }
     return rc;
 }

@@ -232,17 +232,17 @@ static void get_builds(struct call *c)
 }
 
 /* May the caller see the build of :build? */
-static int find_build(struct call *c, struct text *id, struct err *err)
+static int find_build(struct call *c, struct text *id, int64_t *ended, struct err *err)
 {
-    static const char sql[] =
-        "SELECT s.tenant FROM build AS b JOIN source AS s ON s.id = b.source WHERE b.id = ?";
+    static const char sql[] = "SELECT s.tenant, b.ended_at IS NOT NULL FROM build AS b"
+                              " JOIN source AS s ON s.id = b.source WHERE b.id = ?";
     struct sources *sources = c->area;
     struct text tenant, wanted = call_param(c, "build");
     auto_read struct db_read r = db_read(sources->db, err);
 
     if (r.conn == NULL)
         return -1;
-    if (db_get(r.conn, c->pool, err, sql, "s", "s", wanted, &tenant) != 0 ||
+    if (db_get(r.conn, c->pool, err, sql, "s", "si", wanted, &tenant, ended) != 0 ||
         call_require(c, text_c(c->pool, tenant), SCOPE_TENANT_READ, true, err) != 0)
         return err_set(err, ERR_NOT_FOUND, "build_not_found", "There is no such build.");
     *id = wanted;
@@ -253,9 +253,10 @@ static void get_build(struct call *c)
 {
     static const char sql[] = "SELECT " BUILD_COLUMNS " FROM build AS b WHERE b.id = ?2";
     struct text id;
+    int64_t ended;
     struct err err;
 
-    if (find_build(c, &id, &err) != 0)
+    if (find_build(c, &id, &ended, &err) != 0)
         call_fail(c, &err);
     else
         answer_one(c, c->area, sql, id, 200);
@@ -265,13 +266,15 @@ static void get_build_log(struct call *c)
 {
     struct sources *sources = c->area;
     struct text id;
+    int64_t ended;
     struct err err;
 
-    if (find_build(c, &id, &err) != 0)
+    if (find_build(c, &id, &ended, &err) != 0)
         call_fail(c, &err);
     else
         logfile_serve(c,
-                      pool_printf(c->pool, "%s/%.*s.log", sources->config.logs_dir, TEXT_ARG(id)));
+                      pool_printf(c->pool, "%s/%.*s.log", sources->config.logs_dir, TEXT_ARG(id)),
+                      ended != 0);
 }
 
 /* Webhooks: who signs how. */

@@ -16,8 +16,10 @@ static void get_logs(struct call *c)
     if (routes_instance(c, SCOPE_INSTANCE_LOGS, &found, &err) != 0)
         call_fail(c, &err);
     else
-        logfile_serve(c, pool_printf(c->pool, "%s/logs/instances/%.*s/node-red.log",
-                                     tenants->config.data_dir, TEXT_ARG(found.id)));
+        logfile_serve(c,
+                      pool_printf(c->pool, "%s/logs/instances/%.*s/node-red.log",
+                                  tenants->config.data_dir, TEXT_ARG(found.id)),
+                      false);
 }
 
 static const struct route routes[] = {
