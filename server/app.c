@@ -239,6 +239,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
     struct themes_config themes = {.control = app->control,
                                    .blobs = app->blobs,
                                    .account = app->account,
+                                   .hosts = app->hosts,
                                    .ready = app->ready,
                                    .name = "Redhouse",
                                    .arg = app,

@@ -4,12 +4,16 @@
 #include "core/digest.h"
 #include "core/embedded.h"
 #include "core/json.h"
+#include "http/account.h"
 #include "http/call.h"
 #include "http/events.h"
+#include "http/hosts.h"
 #include "http/route.h"
 #include "server/app_part.h"
 #include "server/config.h"
 #include "server/openapi.h"
+
+#include <string.h>
 
 extern const struct embedded web_files[];
 
@@ -83,21 +87,21 @@ static const char *type_of(const struct embedded *file)
     return "application/octet-stream";
 }
 
-static void send_file(struct call *c, const struct embedded *file)
+static void send(struct call *c, const char *type, const char *cached, struct text bytes)
 {
     unsigned char hash[SHA256_BYTES];
 
-    sha256(text_n(file->bytes, file->len), hash);
+    sha256(bytes, hash);
     call_set(c, "content-security-policy",
              TEXT("default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
                   "object-src 'none';"
                   " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
     call_set(c, "x-content-type-options", TEXT("nosniff"));
     call_set(c, "referrer-policy", TEXT("same-origin"));
-    call_set(c, "cache-control", TEXT("no-cache"));
+    call_set(c, "cache-control", text_of(cached));
     if (!call_not_modified(
             c, text_printf(c->pool, "\"%.*s\"", TEXT_ARG(hex_encode(c->pool, hash, 16)))))
-        call_bytes(c, 200, type_of(file), text_n(file->bytes, file->len));
+        call_bytes(c, 200, type, bytes);
 }
 
 static void get_asset(struct call *c)
@@ -107,11 +111,68 @@ static void get_asset(struct call *c)
     struct err err;
 
     if (file != NULL) {
-        send_file(c, file);
+        send(c, type_of(file), "no-cache", text_n(file->bytes, file->len));
         return;
     }
     err_set(&err, ERR_NOT_FOUND, "not_found", "There is no such file.");
     call_fail(c, &err);
+}
+
+/* The tenant whose view this is, as far as the address says it. */
+static const struct account_tenant *tenant_of_view(struct call *c)
+{
+    struct app *app = c->area;
+    struct text rest = call_param(c, "rest"), kind, name;
+    const struct account_tenant *tenant = NULL;
+
+    if (!text_cut(&rest, '/', &kind) || !text_cut(&rest, '/', &name))
+        return NULL;
+    if (text_is(kind, "tenants"))
+        return account_tenant_by_slug(c->accounts, name);
+    if (text_is(kind, "packages") && name.len > 1 && name.base[0] == '@')
+        return account_tenant_by_slug(c->accounts, text_sub(name, 1, name.len));
+    if (!text_is(kind, "instances"))
+        return NULL;
+    struct snapshot *hosts = hosts_take(app->hosts);
+    const struct host_entry *entry =
+        hosts_find(hosts, text_printf(c->pool, "%.*s.%s", TEXT_ARG(text_lower(c->pool, name)),
+                                      app->config->instance_domain));
+    if (entry != NULL)
+        tenant = account_tenant_by_id(c->accounts, text_of(entry->tenant));
+    snapshot_drop(hosts);
+    return tenant;
+}
+
+/* The host of an instance that a login leads to; absent if it leads to none. */
+static struct text host_of_login(struct call *c)
+{
+    struct app *app = c->area;
+    struct text to = call_query(c, "to");
+
+    if (!text_starts(to, "http://") && !text_starts(to, "https://"))
+        return TEXT_NONE;
+    to = text_sub(to, text_starts(to, "https://") ? 8 : 7, to.len);
+    to = text_sub(to, 0, text_find(to, '/', 0));
+    struct text host = text_lower(c->pool, text_sub(to, 0, text_find(to, ':', 0)));
+    struct snapshot *hosts = hosts_take(app->hosts);
+    bool is = hosts_find(hosts, host) != NULL;
+    snapshot_drop(hosts);
+    return is ? host : TEXT_NONE;
+}
+
+/* The sheet that this page wears above the platform's; absent if none. It stands in the page, so
+ * that its first picture has the right colours already. */
+static struct text look_of(struct call *c)
+{
+    struct text host = text_is(c->path, "/login") ? host_of_login(c) : TEXT_NONE;
+
+    if (host.base != NULL)
+        return text_printf(c->pool, "/api/v1/looks/%.*s/theme.css", TEXT_ARG(host));
+    const struct account_tenant *tenant = tenant_of_view(c);
+    if (tenant == NULL || c->who->must_change ||
+        !identity_may(c->who, tenant->id, SCOPE_TENANT_READ))
+        return TEXT_NONE;
+    return text_printf(c->pool, "/api/v1/tenants/%s/theme.css", tenant->slug);
 }
 
 /* Every view has an address of its own; the script looks at it. */
@@ -120,12 +181,20 @@ static void get_page(struct call *c)
     const struct embedded *file = find_file(TEXT("index.html"));
     struct err err;
 
-    if (file != NULL) {
-        send_file(c, file);
+    if (file == NULL) {
+        err_set(&err, ERR_INTERNAL, "no_portal", "This binary was built without the portal.");
+        call_fail(c, &err);
         return;
     }
-    err_set(&err, ERR_INTERNAL, "no_portal", "This binary was built without the portal.");
-    call_fail(c, &err);
+    struct text page = text_n(file->bytes, file->len), look = look_of(c);
+    const char *end = memmem(file->bytes, file->len, "</head>", 7);
+    if (look.base != NULL && end != NULL) {
+        struct text head = text_sub(page, 0, (size_t)(end - page.base));
+        struct text tail = text_sub(page, head.len, page.len);
+        page = text_printf(c->pool, "%.*s<link id=\"look\" rel=\"stylesheet\" href=\"%.*s\" />%.*s",
+                           TEXT_ARG(head), TEXT_ARG(look), TEXT_ARG(tail));
+    }
+    send(c, type_of(file), "private, no-cache", page);
 }
 
 static const struct route routes[] = {

@@ -10,6 +10,7 @@ struct account;
 struct blobs;
 struct db;
 struct err;
+struct hosts;
 struct pool;
 struct ready;
 struct router;
@@ -18,6 +19,7 @@ struct themes_config {
     struct db *control;
     struct blobs *blobs;
     struct account *account;
+    struct hosts *hosts; /* whose tenant's look a login on the way to a host wears */
     struct ready *ready; /* finished style sheets; keys begin with "theme:" */
     const char *name;    /* of the platform, shown where no theme has a title */
     void *arg;

@@ -30,7 +30,7 @@ const struct token token_table[] = {
      TOKEN_COLOR,
      "#ffffff",
      "#f3efec",
-     {"header-text-color", "header-menu-color", NULL}},
+     {"header-menu-color", "header-menu-heading-color", NULL}},
     {"headerAccent", TOKEN_COLOR, "#8f0000", "#ff6b5e", {"header-accent", NULL}},
     {"background",
      TOKEN_COLOR,

@@ -16,7 +16,8 @@ struct token {
     enum token_kind kind;
     const char *light; /* defaults of our pages */
     const char *dark;
-    const char *editor[8]; /* variables of the editor, without "--red-ui-" */
+    /* variables of the editor, without "--red-ui-"; "header-…" count inside its header only */
+    const char *editor[8];
 };
 
 extern const struct token token_table[];

@@ -233,7 +233,7 @@ describe('themes', () => {
     assert.equal(set.status, 200, JSON.stringify(set.body))
     assert.equal(set.body.theme.page.title, title)
     const pages = await Promise.all([
-      fetch(`${r.url}/api/v1/looks/demo/theme.css`),
+      fetch(`${r.url}/api/v1/looks/taken.localhost/theme.css`),
       raw(r, 'taken.localhost', '/', { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' } }),
       raw(r, 'taken.localhost', '/.redhouse/theme.css'),
     ])

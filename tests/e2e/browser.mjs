@@ -35,3 +35,14 @@ export async function editor(page, address) {
   await page.waitForSelector('.red-ui-palette-node[data-palette-type=inject]', { timeout: 60000 })
   await page.waitForFunction(() => window.RED?.nodes?.registry?.getNodeList().length > 10)
 }
+
+// WCAG's contrast of two computed colours: "rgb(…)" of 255, or "color(srgb …)" of 1.
+export function contrast(a, b) {
+  const light = (text) => {
+    const whole = text.startsWith('color(') ? 1 : 255
+    const [red, green, blue] = text.replace('color(srgb', '').match(/[\d.]+/g).slice(0, 3).map((v) => v / whole).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  }
+  const [high, low] = [light(a), light(b)].sort((x, y) => y - x)
+  return (high + 0.05) / (low + 0.05)
+}

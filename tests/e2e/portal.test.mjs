@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { launch, login, shot } from './browser.mjs'
+import { contrast, launch, login, shot } from './browser.mjs'
 import { gitServer } from './gitserver.mjs'
 import { publishDocument } from './publish.mjs'
 import { Redhouse, root, until } from './redhouse.mjs'
@@ -62,10 +62,11 @@ describe('the portal', { timeout: 400000 }, () => {
   }
   const focused = (name) => page.waitForFunction((n) => document.activeElement?.getAttribute('name') === n, name, { timeout: 10000 })
 
+  const run = (...args) => execFileSync('git', ['-c', 'user.name=Dev', '-c', 'user.email=dev@example.org', ...args], { cwd: join(dir, 'work'), stdio: 'pipe' })
+
   // A repository with one tag.
   function repository() {
     const work = join(dir, 'work')
-    const run = (...args) => execFileSync('git', ['-c', 'user.name=Dev', '-c', 'user.email=dev@example.org', ...args], { cwd: work, stdio: 'pipe' })
     mkdirSync(work)
     cpSync(join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello'), work, { recursive: true })
     const manifest = JSON.parse(readFileSync(join(work, 'package.json')))
@@ -219,16 +220,60 @@ describe('the portal', { timeout: 400000 }, () => {
     await page.locator('dialog [role=alert]').waitFor()
     await page.getByLabel('Git address').fill(`http://127.0.0.1:${git.address().port}/nodes.git`)
     await page.getByRole('button', { name: 'Add', exact: true }).click()
+    // The webhook's secret is shown now and never again.
+    await page.getByRole('button', { name: 'Copy the secret' }).click()
+    const secret = await page.evaluate(() => navigator.clipboard.readText())
+    assert.match(secret, /^\S{20,}$/)
+    assert.equal(await page.locator('.hook code').nth(1).innerText(), secret)
+    await page.getByRole('dialog').getByText('shown only this once').waitFor()
+    await shot(page, 'portal-hook')
+    await fits('hook')
+    await page.getByRole('button', { name: 'Done' }).click()
     await page.locator('dialog').waitFor({ state: 'detached' })
     await page.locator('.card .state-done').waitFor({ timeout: 60000 })
+    assert.ok(!(await page.content()).includes(secret))
     await shot(page, 'portal-sources')
     await page.getByRole('link', { name: 'v1.2.0' }).click()
     await page.getByRole('heading', { name: 'Build of v1.2.0' }).waitFor()
-    await until('the log is there', async () => (await page.locator('pre.log').innerText()).length > 20)
+    await page.locator('.log-state', { hasText: /^ended$/ }).waitFor()
+    assert.match(await page.locator('pre.log').innerText(), /== published @acme\/node-red-git@1\.2\.0\s*$/)
     await shot(page, 'portal-build')
     await fits('build')
     await page.getByRole('link', { name: '@acme/node-red-git' }).click()
     await page.getByRole('heading', { name: '@acme/node-red-git' }).waitFor()
+  })
+
+  test('a build that ends while it is looked at says so, with its last line', limit, async () => {
+    const manifest = JSON.parse(readFileSync(join(dir, 'work', 'package.json')))
+    writeFileSync(join(dir, 'work', 'package.json'), JSON.stringify({ ...manifest, name: '@other/node', version: '1.2.1' }))
+    run('commit', '-qam', 'of another scope')
+    run('tag', '-a', 'v1.2.1', '-m', 'wrong')
+    run('push', '-q', join(dir, 'nodes.git'), 'v1.2.1')
+    await page.goto(url('/ui/tenants/acme/sources'))
+    await page.getByRole('button', { name: 'Build now' }).click()
+    await page.getByRole('link', { name: 'v1.2.1' }).click()
+    await page.getByRole('heading', { name: 'Build of v1.2.1' }).waitFor()
+    await page.locator('.title .state', { hasText: /^failed$/ }).waitFor({ timeout: 60000 })
+    await page.locator('.log-state', { hasText: /^ended$/ }).waitFor()
+    assert.match(await page.locator('pre.log').innerText(), /== failed: .+\s*$/)
+  })
+
+  test('a repository that cannot be looked at is told beside its source, with what to do', limit, async () => {
+    const at = `http://127.0.0.1:${git.address().port}/none.git`
+    const cookie = await r.login('admin', r.password)
+    assert.equal((await r.api('POST', '/api/v1/tenants/acme/sources', { url: at }, { cookie })).status, 201)
+    await page.goto(url('/ui/tenants/acme/sources'))
+    const card = page.locator('li.card', { hasText: at })
+    await card.getByText('The last look at this repository failed.').waitFor({ timeout: 40000 })
+    await card.getByText('press Build now').waitFor()
+    await shot(page, 'portal-trouble')
+    await fits('trouble')
+    // Mended at the other end: the next look says nothing of it.
+    cpSync(join(dir, 'nodes.git'), join(dir, 'none.git'), { recursive: true })
+    await card.getByRole('button', { name: 'Build now' }).click()
+    await card.locator('.trouble').waitFor({ state: 'detached', timeout: 40000 })
+    await card.getByRole('button', { name: 'Remove' }).click()
+    await card.waitFor({ state: 'detached' })
   })
 
   test('a token is shown once, works, and is gone when it was removed', limit, async () => {
@@ -354,13 +399,3 @@ describe('the portal', { timeout: 400000 }, () => {
     assert.deepEqual({ dialogs, strangers, errors }, { dialogs: [], strangers: [], errors: [] })
   })
 })
-
-// WCAG's contrast of two "rgb(…)" colours.
-function contrast(a, b) {
-  const light = (text) => {
-    const [red, green, blue] = text.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-  }
-  const [high, low] = [light(a), light(b)].sort((x, y) => y - x)
-  return (high + 0.05) / (low + 0.05)
-}

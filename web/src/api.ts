@@ -39,7 +39,7 @@ export interface User { name: string; email: string | null; admin: boolean; last
 export interface Member { user: string; email: string | null; role: string; since: string }
 export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
 export interface Source {
-  id: string; url: string; tags: string; last_commit: string | null; webhook_url: string
+  id: string; url: string; tags: string; last_commit: string | null; cause: string | null; webhook_url: string; webhook_secret?: string
   last_build: { id: string; state: string; version: string | null; at: string } | null
 }
 export interface Build { id: string; ref: string; commit: string | null; state: string; package: string | null; version: string | null; cause: string | null; started_at: string; ended_at: string | null }
@@ -49,9 +49,9 @@ export interface ThemeDoc {
   deployButton?: { label?: string }; palette?: { theme?: { category?: string; type?: string; color: string }[] }
   [key: string]: unknown
 }
-export interface Theme {
-  from: string; version: string | null; updated_at: string | null; theme: ThemeDoc
-  files: { name: string; type: string; bytes: number }[]
+export interface ThemeLayer { from: string; theme: ThemeDoc; files: { name: string; type: string; bytes: number }[] }
+export interface Theme extends ThemeLayer {
+  version: string | null; updated_at: string | null; inherited: ThemeLayer
   tokens: { name: string; kind: 'color' | 'font' | 'length'; light: string | null; dark: string | null }[]
 }
 export interface Platform { name: string; version: string; domain: string; public_url: string; registry_url: string; default_stack: string }

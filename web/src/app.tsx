@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { api, get, type Session, whenSessionIsLost } from './api'
 import { closeEvents } from './events'
+import { useLook, wear } from './look'
 import { go, Link, useLocation } from './router'
 import { Home } from './views/home'
 import { InstanceView } from './views/instance'
@@ -14,12 +15,26 @@ import { PlatformTheme } from './views/theme'
 import { Tokens } from './views/tokens'
 import { Users } from './views/users'
 
+function words(path: string): string[] {
+  return path.split('/').slice(2).map((word) => {
+    try { return decodeURIComponent(word) } catch { return word }
+  })
+}
+
+// Whose look a view wears; undefined: it finds out by itself.
+function tenantOf(session: Session, kind: string | undefined, a: string | undefined): string | null | undefined {
+  const slug = kind === 'tenants' ? a : kind === 'packages' && a?.startsWith('@') ? a.slice(1) : undefined
+  if (kind === 'instances' && a) return undefined
+  return slug && (session.user.admin || session.tenants.some((t) => t.slug === slug)) ? slug : null
+}
+
 function View({ session, path }: { session: Session; path: string }) {
-  const [, , kind, a, ...rest] = path.split('/').map(decodeURIComponent)
+  const [kind, a, ...rest] = words(path)
+  useLook(tenantOf(session, kind, a))
+  if (kind === 'tenants' && a && rest[0] === 'builds' && rest[1]) return <BuildView key={rest[1]} tenant={a} id={rest[1]} />
   if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
   if (kind === 'instances' && a) return <InstanceView key={a} slug={a} session={session} />
   if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} />
-  if (kind === 'builds' && a) return <BuildView key={a} id={a} />
   if (kind === 'tokens') return <Tokens />
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
@@ -55,6 +70,9 @@ export function App() {
     if (session === null && url.pathname !== '/login') go(`/login?to=${encodeURIComponent(url.pathname + url.search)}`, true)
     if (session && !session.user.must_change_password && url.pathname === '/') go('/ui/', true)
   }, [session, url.href])
+
+  // A login wears what the server chose for where it leads; nobody else's look is left over.
+  useEffect(() => { if (session === null && !/^https?:/.test(url.searchParams.get('to') ?? '')) void wear(null) }, [session])
 
   if (session === undefined) return <main class="center" aria-busy="true" />
   if (session === null || url.pathname === '/login')

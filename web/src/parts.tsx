@@ -141,12 +141,19 @@ export function Act({ action, children, kind, disabled }: { action: () => Promis
   )
 }
 
-export function Copy({ text }: { text: string }) {
-  const [done, setDone] = useState(false)
+export function Copy({ text, name }: { text: string; name?: string }) {
+  const [said, setSaid] = useState('')
+  const copy = () => {
+    const tell = (word: string) => { setSaid(word); setTimeout(() => setSaid(''), 1500) }
+    // Only https and localhost have a clipboard; elsewhere the text is there to be marked.
+    if (navigator.clipboard) void navigator.clipboard.writeText(text).then(() => tell('copied'), () => tell('copy by hand'))
+    else tell('copy by hand')
+  }
   return (
     <span class="copy">
       <code>{text}</code>
-      <button type="button" class="plain" onClick={() => { void navigator.clipboard?.writeText(text); setDone(true); setTimeout(() => setDone(false), 1500) }}>{done ? 'copied' : 'copy'}</button>
+      <button type="button" class="plain" aria-label={name} onClick={copy}>{said || 'copy'}</button>
+      <span class="aside" role="status">{said}</span>
     </span>
   )
 }
@@ -160,26 +167,44 @@ export function Ago({ at }: { at: string | null }) {
   return <time dateTime={at} title={new Date(at).toLocaleString()}>{seconds < 5 ? 'just now' : `${n} ${steps[i]![1]}${n === 1 ? '' : 's'} ago`}</time>
 }
 
-// A log that is followed: events "line", each a JSON string.
-export function Log({ path }: { path: string }) {
+// A log that is followed: events "line", each a JSON string; "end" when no more will come. `whole`: it has ended already, so that a
+// log which is not there will not come.
+export function Log({ path, whole }: { path: string; whole?: boolean }) {
   const ref = useRef<HTMLPreElement>(null)
-  const [live, setLive] = useState(true)
+  const over = useRef(whole)
+  over.current = whole
+  const [state, setState] = useState('live')
   useEffect(() => {
     const pre = ref.current!
-    pre.textContent = ''
-    let lines = 0
-    const source = new EventSource(`/api/v1${path}`)
-    source.addEventListener('line', (event) => {
-      const end = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40
-      pre.append(`${JSON.parse((event as MessageEvent<string>).data) as string}\n`)
-      if (++lines > 5000) pre.firstChild?.remove()
-      if (end) pre.scrollTop = pre.scrollHeight
-    })
-    source.onerror = () => {
-      source.close() // a log is read from its tail: a second connection would repeat it
-      setLive(false)
+    let source: EventSource, timer = 0
+    const open = () => {
+      let lines = 0
+      source = new EventSource(`/api/v1${path}`)
+      source.onopen = () => {
+        pre.textContent = ''
+        setState('live')
+      }
+      source.addEventListener('line', (event) => {
+        const end = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40
+        pre.append(`${JSON.parse((event as MessageEvent<string>).data) as string}\n`)
+        if (++lines > 5000) pre.firstChild?.remove()
+        if (end) pre.scrollTop = pre.scrollHeight
+      })
+      source.addEventListener('end', () => {
+        source.close()
+        setState('ended')
+      })
+      source.onerror = () => {
+        source.close() // a log is read from its tail: the browser's own second try would repeat it
+        setState(over.current ? 'ended' : 'not there yet; looks again')
+        if (!over.current) timer = window.setTimeout(open, 2000)
+      }
     }
-    return () => source.close()
+    open()
+    return () => {
+      clearTimeout(timer)
+      source.close()
+    }
   }, [path])
-  return <><pre class="log" ref={ref} tabIndex={0} aria-label="log" /><small class="muted">{live ? 'live' : 'ended'}</small></>
+  return <><pre class="log" ref={ref} tabIndex={0} role="region" aria-label="log" /><small class="muted log-state" role="status">{state}</small></>
 }

@@ -1,1 +1,2 @@
 unit(themes/inert themes)
+unit(themes/document themes)

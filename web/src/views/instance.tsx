@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks'
 import { get, type Instance, type Session } from '../api'
 import { useEvents } from '../events'
+import { wear } from '../look'
 import { Ago, Failure, Log, Skeleton, State, useLoad } from '../parts'
 import { go, Link } from '../router'
 import { Controls, Remove } from './instances'
 
 export function InstanceView({ slug, session }: { slug: string; session: Session }) {
-  const one = useLoad(() => get<Instance>(`/instances/${slug}`), [slug])
+  const one = useLoad(() => get<Instance>(`/instances/${slug}`).then((i) => wear(i.tenant).then(() => i)), [slug])
   const [removing, setRemoving] = useState(false)
   useEvents<Instance>('instance', (i) => { if (i.slug === slug) one.reload() }, one.reload)
 
