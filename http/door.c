@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define ACCEPT_AT_ONCE 16
+#define TLS_HANDSHAKE 22 /* the first byte of a TLS connection, RFC 8446 5.1 */
 
 static void door_end(struct door *door)
 {
@@ -67,20 +68,24 @@ static void note_peer(struct conn *conn)
         conn->uid = cred.uid;
 }
 
+static void start_http(struct conn *conn)
+{
+    h2o_timeout_unlink(&conn->handshake);
+    h2o_linklist_unlink(&conn->link);
+    conn->since = http_loop_now(conn->door->loop);
+    h2o_http1_accept(&conn->door->accept, conn->sock,
+                     *h2o_get_timestamp(&conn->door->loop->ctx, NULL, NULL));
+}
+
 static void on_handshake(h2o_socket_t *sock, const char *err)
 {
     struct conn *conn = sock->data;
-    h2o_timeout_unlink(&conn->handshake);
-    h2o_linklist_unlink(&conn->link);
     snapshot_drop(conn->tls);
     conn->tls = NULL;
-    conn->since = http_loop_now(conn->door->loop);
-    if (err != NULL) {
+    if (err != NULL)
         h2o_socket_close(sock);
-        return;
-    }
-    h2o_http1_accept(&conn->door->accept, sock,
-                     *h2o_get_timestamp(&conn->door->loop->ctx, NULL, NULL));
+    else
+        start_http(conn);
 }
 
 static void on_handshake_timeout(h2o_timeout_entry_t *entry)
@@ -91,13 +96,34 @@ static void on_handshake_timeout(h2o_timeout_entry_t *entry)
 
 static void start_handshake(struct conn *conn)
 {
+    conn->tls = tls_take(conn->door->tls);
+    h2o_socket_ssl_handshake(conn->sock, tls_ctx(conn->tls), NULL, on_handshake);
+}
+
+/* One port inside: npm comes by the public https address, storage in the plain. */
+static void on_first_bytes(h2o_socket_t *sock, const char *err)
+{
+    struct conn *conn = sock->data;
+    h2o_socket_read_stop(sock);
+    if (err != NULL || sock->input->size == 0)
+        h2o_socket_close(sock);
+    else if ((unsigned char)sock->input->bytes[0] == TLS_HANDSHAKE)
+        start_handshake(conn);
+    else
+        start_http(conn);
+}
+
+static void start_tls(struct conn *conn)
+{
     struct http_loop *loop = conn->door->loop;
-    conn->tls = tls_take(loop->server->tls);
     conn->sock->data = conn;
     conn->handshake.cb = on_handshake_timeout;
     h2o_timeout_link(loop->ctx.loop, &loop->ctx.handshake_timeout, &conn->handshake);
     h2o_linklist_insert(&loop->handshakes, &conn->link);
-    h2o_socket_ssl_handshake(conn->sock, tls_ctx(conn->tls), NULL, on_handshake);
+    if (conn->door->kind == DOOR_CARRIER)
+        h2o_socket_read_start(conn->sock, on_first_bytes);
+    else
+        start_handshake(conn);
 }
 
 static void conn_new(struct door *door, h2o_socket_t *sock)
@@ -115,8 +141,8 @@ static void conn_new(struct door *door, h2o_socket_t *sock)
         atomic_fetch_add_explicit(&loop->server->n_conns, 1, memory_order_relaxed);
     note_peer(conn);
     watch_start(loop);
-    if (door->tls)
-        start_handshake(conn);
+    if (door->tls != NULL)
+        start_tls(conn);
     else
         h2o_http1_accept(&door->accept, sock, *h2o_get_timestamp(&loop->ctx, NULL, NULL));
 }
@@ -170,7 +196,9 @@ struct door *door_open(struct http_loop *loop, enum door_kind kind, int fd, cons
     door->accept.hosts = door->hosts;
     door->loop = loop;
     door->kind = kind;
-    door->tls = kind == DOOR_PUBLIC && loop->server->tls != NULL;
+    door->tls = kind == DOOR_PUBLIC    ? loop->server->tls
+                : kind == DOOR_CARRIER ? loop->server->carrier_tls
+                                       : NULL;
     door->instance = instance != NULL ? xstrdup(instance) : NULL;
     door->pause.cb = on_pause_over;
     h2o_linklist_insert(&loop->doors, &door->link);

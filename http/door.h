@@ -16,7 +16,7 @@ struct door {
     h2o_accept_ctx_t accept;
     struct http_loop *loop;
     enum door_kind kind;
-    bool tls;
+    struct tls *tls;        /* NULL: plain; a carrier takes plain HTTP beside it */
     char *instance;         /* of a carrier */
     h2o_socket_t *listener; /* NULL: closed */
     size_t n_conns;         /* the last one to go frees a closed door */

@@ -360,6 +360,8 @@ struct http_server *http_server_start(const struct http_config *config, struct e
     copy_config(s, config);
     if (peers_parse(s->pool, config->trusted_proxies, &s->trusted, err) != 0 ||
         (config->tls_dir != NULL && (s->tls = tls_open(config->tls_dir, err)) == NULL) ||
+        (config->carrier_tls_dir != NULL &&
+         (s->carrier_tls = tls_open(config->carrier_tls_dir, err)) == NULL) ||
         bind_all(s, addresses, &n, err) != 0)
         return NULL;
     open_conf(s);

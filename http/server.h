@@ -23,6 +23,7 @@ struct http_config {
     const char *token_prefix;    /* "rh": of our tokens; NULL: that */
     const char *spool_dir;       /* large bodies */
     const char *tls_dir;         /* NAME.pem + NAME.key by SNI name, "default.pem"; NULL: plain */
+    const char *carrier_tls_dir; /* as tls_dir, of carriers, which take plain HTTP as well */
     const char *access_log;      /* file; NULL: none */
     const char *trusted_proxies; /* addresses whose X-Forwarded-* counts; NULL: none */
     unsigned loops;              /* 0: one per core */

@@ -35,7 +35,7 @@ struct http_server {
     int port;
     atomic_size_t n_conns;
     atomic_size_t spooled;
-    struct tls *tls; /* NULL: plain */
+    struct tls *tls, *carrier_tls; /* NULL: plain */
     struct peers *trusted;
     struct access_log *log;
     char *admin_path;

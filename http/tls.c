@@ -161,7 +161,9 @@ static struct set *set_read(const char *dir, struct err *err)
 {
     DIR *d = opendir(dir);
     if (d == NULL) {
-        err_set(err, ERR_INVALID, "bad_tls", "%s cannot be read: %s.", dir, strerrordesc_np(errno));
+        err_set(err, ERR_INVALID, "bad_tls",
+                "%s cannot be read: %s. The server's own user must be able to read what is in it.",
+                dir, strerrordesc_np(errno));
         return NULL;
     }
     struct set *set = xcalloc(1, sizeof(*set));
@@ -185,16 +187,6 @@ struct tls *tls_open(const char *dir, struct err *err)
     tls->dir = xstrdup(dir);
     snapshot_put(&tls->slot, &set->base);
     return tls;
-}
-
-void tls_close(struct tls *tls)
-{
-    if (tls == NULL)
-        return;
-    snapshot_put(&tls->slot, NULL);
-    pthread_mutex_destroy(&tls->slot.lock);
-    free(tls->dir);
-    free(tls);
 }
 
 int tls_reload(struct tls *tls, struct err *err)

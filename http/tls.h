@@ -12,9 +12,8 @@
 struct err;
 struct tls;
 
-/* ERR_INVALID "bad_tls" names the file and what is wrong with it. */
+/* Lives as long as the process. ERR_INVALID "bad_tls" names the file and what is wrong with it. */
 struct tls *tls_open(const char *dir, struct err *err);
-void tls_close(struct tls *tls);
 /* Reads the folder again; keeps what is there when that fails. Any thread. */
 int tls_reload(struct tls *tls, struct err *err);
 /* The certificates for one handshake, held until it ends. Any thread. */

@@ -18,6 +18,7 @@
 #include "http/hosts.h"
 #include "http/idempotency.h"
 #include "http/operation.h"
+#include "http/owncert.h"
 #include "http/people.h"
 #include "http/ready.h"
 #include "http/route.h"
@@ -198,6 +199,19 @@ static int open_floor(struct app *app, struct err *err)
     return app->operations != NULL ? 0 : -1;
 }
 
+/* Inside, an https address needs a certificate of ours. */
+static int open_carrier_tls(struct app *app, struct err *err)
+{
+    char host[256];
+    int32_t port;
+
+    if (!text_starts(text_of(app->public_url), "https://"))
+        return 0;
+    tenants_public_address(app->public_url, host, sizeof(host), &port);
+    app->carrier_tls_dir = pool_printf(app->pool, "%s/carrier", app->config->data);
+    return owncert_ensure(app->carrier_tls_dir, host, app->pool, &app->carrier_ca, err);
+}
+
 static int open_sources(struct app *app, struct err *err)
 {
     const struct config *config = app->config;
@@ -245,6 +259,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                    .arg = app,
                                    .changed = on_theme_changed};
     struct tenants_config tenants = {.data_dir = config->data,
+                                     .carrier_ca = app->carrier_ca,
                                      .stacks_dir = config->stacks,
                                      .domain = config->domain,
                                      .instance_domain = config->instance_domain,
@@ -340,6 +355,7 @@ static int start_server(struct app *app, struct err *err)
                                .cookie_name = app->cookie,
                                .spool_dir = app->spool,
                                .tls_dir = config->tls_dir,
+                               .carrier_tls_dir = app->carrier_tls_dir,
                                .access_log = config->access_log,
                                .trusted_proxies = config->trusted_proxies,
                                .loops = (unsigned)config->loops,
@@ -379,8 +395,8 @@ struct app *app_start(const struct config *config, int broker_fd, const char *pl
     if (open_floor(app, err) != 0)
         return NULL;
     app->cookie = cookie_name(app);
-    if (open_areas(app, plugins, err) != 0 || add_routes(app, err) != 0 ||
-        start_server(app, err) != 0)
+    if (open_carrier_tls(app, err) != 0 || open_areas(app, plugins, err) != 0 ||
+        add_routes(app, err) != 0 || start_server(app, err) != 0)
         return NULL;
     pthread_create(&app->housekeeper, NULL, housekeeper, app);
     return app;

@@ -3,6 +3,7 @@
 
 #include "core/err.h"
 #include "core/pool.h"
+#include "core/text.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,7 +13,8 @@ struct app {
     struct pool *pool;
     const struct config *config;
     int broker_fd;
-    const char *public_url, *spool, *cookie;
+    const char *public_url, *spool, *cookie, *carrier_tls_dir;
+    struct text carrier_ca;
     struct seal *seal;
     struct db *control;
     struct blobs *blobs;

@@ -30,6 +30,7 @@ static int write_document(struct job *job, struct text token, struct text secret
     json_put_text(&w, "token", token);
     json_put_text(&w, "carrier",
                   text_printf(job->pool, "http://127.0.0.1:%d", job->spec.public_port));
+    json_put_text(&w, "ca", config->carrier_ca);
     json_put_text(&w, "identityKey", b64url_encode(job->pool, u->key, sizeof(u->key)));
     json_put_text(&w, "credentialSecret", secret);
     json_put_bool(&w, "safe", u->safe);

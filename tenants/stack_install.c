@@ -227,6 +227,7 @@ static int install_input(struct stack_job *job, struct pool *pool, struct text t
                               TEXT_ARG(text_sub(url, slashes, url.len)), TEXT_ARG(token)));
     json_close(&w);
     json_put_text(&w, "registry", text_printf(pool, "%s/npm/", config->public_url));
+    json_put_text(&w, "ca", config->carrier_ca);
     json_close(&w);
     int fd = memfd_create("stack", MFD_CLOEXEC);
     if (fd < 0)

@@ -31,6 +31,7 @@ struct tenants_config {
     const char *domain;          /* of the platform */
     const char *instance_domain; /* of the instances' host names */
     const char *public_url;      /* no trailing slash */
+    struct text carrier_ca;      /* PEM: what is trusted inside for an https public_url; or empty */
     const char *default_stack;   /* "node-red@5" */
     const char *plugins;         /* hash of the plugins folder that new starts use */
     int64_t start_deadline_ms;   /* from start to the editor's first answer */

@@ -27,6 +27,7 @@ const MEMBERS = {
   token: [isText],
   base: [isWebAddress, ''],
   carrier: [isCarrier],
+  ca: [(v) => typeof v === 'string', ''],
   identityKey: [isText],
   credentialSecret: [isText],
   loginUrl: [isLocalPath, '/.redhouse/login'],

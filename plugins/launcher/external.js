@@ -78,7 +78,7 @@ function settings(given, env = process.env) {
   storage.init = async (chosen, runtime) => {
     userDir = chosen.userDir || home;
     const npm = createNpm({ ...document, userDir });
-    npm.prepareUserDir();
+    npm.prepare();
     process.chdir(userDir);
     Object.assign(process.env, npm.env);
     npm.wrap(runtime.exec);

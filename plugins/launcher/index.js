@@ -107,8 +107,8 @@ function onCommand(RED, parts) {
 
 async function start(document, io, status, life) {
   const userDir = io.userDir;
-  const npm = createNpm({ base: document.base, token: document.token, userDir, npm: document.npm });
-  const obstacle = npm.prepareUserDir();
+  const npm = createNpm({ base: document.base, token: document.token, userDir, npm: document.npm, ca: document.ca });
+  const obstacle = npm.prepare();
   if (obstacle)
     say('warn', obstacle);
   process.chdir(userDir);

@@ -5,6 +5,7 @@
  */
 const childProcess = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 
 const NPM_CLI = /[\\/]npm[\\/]bin[\\/]npm-cli\.js$/;
@@ -33,9 +34,10 @@ function answerVersion() {
 }
 
 /* npm reads these names in any case; what is harmless is also for an `npm` that a flow starts itself. */
-function publicConfig(base, userDir, ignoreScripts) {
+function publicConfig(base, userDir, ignoreScripts, caFile) {
   return {
     ...(base && { npm_config_registry: `${base}/npm/` }),
+    ...(caFile && { npm_config_cafile: caFile }),
     npm_config_cache: path.join(userDir, '.npm'),
     npm_config_userconfig: '/dev/null',
     npm_config_audit: 'false',
@@ -55,11 +57,12 @@ function nerfDart(base) {
   return `${base.replace(/^https?:/, '')}/npm/`;
 }
 
-/* options: base, token, npm (of the document), userDir. */
-function createNpm({ base, token, userDir, npm }) {
+/* options: base, token, npm, ca (of the document), userDir. */
+function createNpm({ base, token, userDir, npm, ca = '' }) {
   const trimmed = base.replace(/\/+$/, '');
   const ignoreScripts = npm.ignoreScripts !== false;
-  const shared = publicConfig(trimmed, userDir, ignoreScripts);
+  const caFile = ca ? path.join(os.tmpdir(), 'redhouse-ca.pem') : '';
+  const shared = publicConfig(trimmed, userDir, ignoreScripts, caFile);
   const secret = trimmed ? { [`npm_config_${nerfDart(trimmed)}:_authToken`]: npm.token || token } : {};
   const budget = Number.isInteger(npm.memoryMb) && npm.memoryMb >= 64
     ? { NODE_OPTIONS: `--max-old-space-size=${npm.memoryMb}` } : {};
@@ -67,17 +70,22 @@ function createNpm({ base, token, userDir, npm }) {
   return {
     env: shared,
 
-    /* npm climbs to a parent folder unless there is a package.json here. Returns what could not be done, or null. */
-    prepareUserDir() {
+    /*
+     * The files that npm wants to find: a package.json in the user directory, since npm climbs to a parent folder
+     * otherwise, and whom to trust. Returns what could not be done, or null.
+     */
+    prepare() {
       const file = path.join(userDir, 'package.json');
       try {
         fs.mkdirSync(userDir, { recursive: true });
+        if (caFile)
+          fs.writeFileSync(caFile, ca);
         fs.writeFileSync(file, `${JSON.stringify({
           name: 'node-red-project', description: 'Modules of this instance', version: '0.0.1', private: true,
         }, null, 4)}\n`, { flag: 'wx' });
       } catch (err) {
         if (err.code !== 'EEXIST')
-          return `${file}: ${err.code || err.message}`;
+          return `${err.path || file}: ${err.code || err.message}`;
       }
       return null;
     },

@@ -1,5 +1,5 @@
 // Runs inside the sandbox of a stack job: writes the lock file and its manifest, lets npm install exactly
-// that, and puts node, npm and npx into bin/. Input: {"files": {NAME: TEXT}, "registry": URL}.
+// that, and puts node, npm and npx into bin/. Input: {"files": {NAME: TEXT}, "registry": URL, "ca": PEM}.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -18,6 +18,10 @@ const npm = '/stack/node_modules/npm/bin/npm-cli.js';
 const args = [npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier',
   '--omit=dev', '--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=5000', '--loglevel=http', `--cache=${out}/.cache`, `--logs-max=0`];
 if (input.registry) args.push(`--registry=${input.registry}`);
+if (input.ca) {
+  fs.writeFileSync('/tmp/ca.pem', input.ca);
+  args.push('--cafile=/tmp/ca.pem');
+}
 const run = spawnSync(process.execPath, args, { cwd: out, stdio: 'inherit' });
 if (run.status !== 0) process.exit(run.status || 1);
 

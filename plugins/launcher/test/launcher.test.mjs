@@ -109,13 +109,21 @@ test('npm gets its token in its own environment and nowhere else', async () => {
 test('the user directory gets a package.json once and a person\'s own is kept', () => {
   const userDir = path.join(temporary(), 'new');
   const npm = createNpm({ base: 'http://x', token: 't', userDir, npm: {} });
-  assert.equal(npm.prepareUserDir(), null);
+  assert.equal(npm.prepare(), null);
   const file = path.join(userDir, 'package.json');
   assert.equal(JSON.parse(fs.readFileSync(file)).private, true);
   fs.writeFileSync(file, '{"mine":1}');
-  assert.equal(npm.prepareUserDir(), null);
+  assert.equal(npm.prepare(), null);
   assert.equal(fs.readFileSync(file, 'utf8'), '{"mine":1}');
-  assert.match(createNpm({ base: 'http://x', token: 't', userDir: `${file}/x`, npm: {} }).prepareUserDir(), /ENOTDIR/);
+  assert.match(createNpm({ base: 'http://x', token: 't', userDir: `${file}/x`, npm: {} }).prepare(), /ENOTDIR/);
+});
+
+test('npm trusts the authority of the document for the registry, and no other', () => {
+  const userDir = temporary();
+  const npm = createNpm({ base: 'https://x', token: 't', userDir, npm: {}, ca: 'PEM' });
+  assert.equal(npm.prepare(), null);
+  assert.equal(fs.readFileSync(npm.env.npm_config_cafile, 'utf8'), 'PEM');
+  assert.equal(createNpm({ base: 'http://x', token: 't', userDir, npm: {} }).env.npm_config_cafile, undefined);
 });
 
 test('modules come from the registry or an upload, by a version that is one', () => {

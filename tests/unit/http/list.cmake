@@ -5,6 +5,8 @@ foreach(name hosts route head negotiate peers)
   unit(http/${name} http core)
 endforeach()
 
+unit(http/owncert http core OpenSSL::Crypto)
+
 foreach(name account session login_limit account_threads)
   unit(http/${name} http core)
 endforeach()
