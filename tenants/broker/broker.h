@@ -71,8 +71,9 @@ enum broker_job_kind {
      * The first of an id takes what that id's git job left in out as its src. */
     BROKER_JOB_PACK,
     /* npm ci --ignore-scripts into /job/out by the node and npm of `stack`; /job/in is
-     * {"files": {"package.json", "package-lock.json", ".npmrc"}, "registry", "ca"}; network: the carrier
-     * only, which ends in run/jobs/ID/server.sock (folder and socket made by the server). */
+     * {"files": {"package.json", "package-lock.json", ".npmrc"}, "registry", "ca"}; network: the
+     * carrier only, which ends in run/jobs/ID/server.sock (folder and socket made by the server).
+     */
     BROKER_JOB_STACK,
     /* "redhouse unpack" of the tarballs in /job/in into /job/out, for the Node.js and npm that
      * stack jobs begin with; no network. Committed like a stack. */
