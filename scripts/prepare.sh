@@ -6,9 +6,13 @@ die() { printf 'redhouse: %s\n' "$*" >&2; exit 1; }
 step=0
 begin() { step=$((step + 1)); say "[$step/$steps] $*"; }
 
+# sudo forgets the environment: what `redhouse init` looks at is handed on.
+npm_registry=
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo >/dev/null; then sudo "$@"
+  elif command -v sudo >/dev/null; then
+    sudo env "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin" ${REDHOUSE_UPLINK:+"REDHOUSE_UPLINK=$REDHOUSE_UPLINK"} \
+      ${npm_registry:+"npm_config_registry=$npm_registry"} "$@"
   else die "this needs root: run it as root, or install sudo"; fi
 }
 
@@ -69,7 +73,7 @@ own_node() {
     "node-linux-$arch@24" npm@11 >/dev/null) || die "npm could not fetch Node.js: check the network and 'npm config get registry'"
 }
 
-node_path() { # puts build/node first on PATH, as node and npm
+node_path() { # puts build/node first on PATH, as node and npm; asks where this user's packages come from
   mkdir -p "$root/build/bin"
   ln -sfn "$node_bin" "$root/build/bin/node"
   printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$node_bin" "$npm_cli" >"$root/build/bin/npm"
@@ -77,6 +81,7 @@ node_path() { # puts build/node first on PATH, as node and npm
   chmod +x "$root/build/bin/npm" "$root/build/bin/npx"
   PATH=$root/build/bin:$PATH
   export PATH
+  [ "$(id -u)" = 0 ] || npm_registry=$(npm config get registry) || die "npm does not run: remove build/node and try again"
 }
 
 # The portal: web/dist, which the build embeds.
@@ -103,8 +108,8 @@ stack() { # BINARY-FOLDER SPEC
   programs_of_root "$1/redhouse" "$1/redhouse-warden"
   data=$(as_root mktemp -d /var/tmp/redhouse.XXXXXX) # where the server's user may pass
   head -c 18 /dev/urandom | base64 >"$root/build/prepare.password"
-  as_root "$1/redhouse" init --data "$data" --admin prepare --password-file "$root/build/prepare.password" \
-    ${REDHOUSE_UPLINK:+--uplink "$REDHOUSE_UPLINK"} >"$log" || die "the stack could not be prepared; see $log"
+  as_root "$1/redhouse" init --data "$data" --admin prepare --password-file "$root/build/prepare.password" >"$log" ||
+    die "the stack could not be prepared; see $log"
   as_root "$1/redhouse" serve --data "$data" --listen 127.0.0.1:0 --stacks "$root/build/stacks" >>"$log" 2>&1 &
   for _ in $(seq 150); do
     as_root test -S "$data/run/admin.sock" && break

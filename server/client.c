@@ -59,38 +59,21 @@ static int find_server(struct client *client, struct err *err)
     return read_line(client, secret, &client->secret, err);
 }
 
-int client_open(struct client *client, const struct command *command, int argc, char **argv,
-                int least, struct err *err)
+struct pool *client_init(struct client *client)
 {
-    char **ordered;
-    int flags = 0, words = 0, rest = 0;
-
     *client = (struct client){.pool = pool_new()};
-    /* Flags may stand before or after the words: words to the end. A flag's value is what follows
-     * unless it is written with '=' or is a switch. */
-    ordered = pool_zalloc(client->pool, ((size_t)argc + 1) * sizeof(*ordered));
-    client->args = pool_zalloc(client->pool, ((size_t)argc + 1) * sizeof(*client->args));
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) != 0) {
-            client->args[words++] = argv[i];
-            continue;
-        }
-        ordered[flags++] = argv[i];
-        bool alone = strchr(argv[i], '=') != NULL || strcmp(argv[i], "--json") == 0 ||
-                     strcmp(argv[i], "--must-change-password") == 0;
-        if (!alone && i + 1 < argc)
-            ordered[flags++] = argv[++i];
-    }
-    client->n_args = words;
-    if (config_read(&client->config, client->pool, ordered, &rest, err) != 0)
+    return client->pool;
+}
+
+int client_open(struct client *client, char **options, struct err *err)
+{
+    struct fetch_options fetch_options = {.user_agent = "redhouse/" REDHOUSE_VERSION,
+                                          .max_parallel = 2};
+
+    if (config_read(&client->config, client->pool, options, NULL, err) != 0 ||
+        find_server(client, err) != 0)
         return -1;
-    if (words < least)
-        return err_set(err, ERR_INVALID, "usage", "Usage: redhouse %s %s", command->words,
-                       command->args);
-    struct fetch_options options = {.user_agent = "redhouse/" REDHOUSE_VERSION, .max_parallel = 2};
-    if (find_server(client, err) != 0)
-        return -1;
-    client->fetcher = fetcher_new(&options, err);
+    client->fetcher = fetcher_new(&fetch_options, err);
     return client->fetcher != NULL ? 0 : -1;
 }
 
@@ -101,29 +84,29 @@ void client_close(struct client *client)
     pool_free(client->pool);
 }
 
-static void problem(struct client *client, const struct fetch_reply *reply, const struct json *doc,
-                    struct err *err)
+int client_problem(struct client *client, int status, struct text body, struct err *err)
 {
     struct text code = TEXT_NONE, detail = TEXT_NONE;
+    struct json *doc = NULL;
     struct err ignored;
 
-    if (doc == NULL || json_want_text(doc, "detail", &detail, &ignored) != 0 || detail.base == NULL)
-        detail = text_printf(client->pool, "The server answered with status %d.", reply->status);
+    if (json_read(client->pool, body, JSON_MAX_NODES, &doc, &ignored) != 0 ||
+        json_want_text(doc, "detail", &detail, &ignored) != 0 || detail.base == NULL)
+        detail = text_printf(client->pool, "The server answered with status %d.", status);
     if (doc != NULL)
         (void)json_want_text(doc, "code", &code, &ignored);
-    err_set(err, ERR_UPSTREAM, code.base != NULL ? text_c(client->pool, code) : "failed", "%.*s",
-            TEXT_ARG(detail));
+    return err_set(err, ERR_UPSTREAM, code.base != NULL ? text_c(client->pool, code) : "failed",
+                   "%.*s", TEXT_ARG(detail));
 }
 
-static int send_request(struct client *client, struct fetch_request *request,
-                        const struct json **doc, struct err *err)
+int client_exchange(struct client *client, struct fetch_request *request, struct fetch_reply *reply,
+                    struct err *err)
 {
     struct fetch_header headers[3];
-    struct fetch_reply reply = {0};
-    struct json *parsed = NULL;
     size_t n = request->n_headers;
 
-    memcpy(headers, request->headers, n * sizeof(*headers));
+    if (n > 0)
+        memcpy(headers, request->headers, n * sizeof(*headers));
     if (client->secret != NULL)
         headers[n++] = (struct fetch_header){TEXT("x-redhouse-secret"), text_of(client->secret)};
     if (client->token != NULL)
@@ -132,20 +115,21 @@ static int send_request(struct client *client, struct fetch_request *request,
     request->headers = headers;
     request->n_headers = n;
     request->unix_socket = client->socket;
+    return fetch(client->fetcher, request, client->pool, reply, err);
+}
+
+static int send_request(struct client *client, struct fetch_request *request, struct text *body,
+                        struct err *err)
+{
+    struct fetch_reply reply = {0};
+
+    request->deadline_ms = CLIENT_DEADLINE_MS;
     request->max_bytes = CLIENT_MAX_ANSWER;
-    if (fetch(client->fetcher, request, client->pool, &reply, err) != 0)
+    if (client_exchange(client, request, &reply, err) != 0)
         return -1;
-    if (reply.body.len > 0) {
-        struct err bad;
-        if (json_read(client->pool, reply.body, JSON_MAX_NODES, &parsed, &bad) != 0)
-            parsed = NULL;
-    }
-    if (reply.status >= 400) {
-        problem(client, &reply, parsed, err);
-        return -1;
-    }
-    if (doc != NULL)
-        *doc = parsed;
+    if (reply.status >= 400)
+        return client_problem(client, reply.status, reply.body, err);
+    *body = reply.body;
     return 0;
 }
 
@@ -157,10 +141,22 @@ int client_send(struct client *client, const char *method, const char *path, str
                                     .url = pool_printf(client->pool, "%s%s", client->base, path),
                                     .headers = &header,
                                     .n_headers = type != NULL ? 1 : 0,
-                                    .body = body,
-                                    .deadline_ms = CLIENT_DEADLINE_MS};
+                                    .body = body};
+    struct json *parsed = NULL;
+    struct text answer;
 
-    return send_request(client, &request, doc, err);
+    if (send_request(client, &request, &answer, err) != 0 ||
+        (answer.len > 0 && json_read(client->pool, answer, JSON_MAX_NODES, &parsed, err) != 0))
+        return -1;
+    *doc = parsed;
+    return 0;
+}
+
+int client_read(struct client *client, const char *path, struct text *out, struct err *err)
+{
+    struct fetch_request request = {.url = pool_printf(client->pool, "%s%s", client->base, path)};
+
+    return send_request(client, &request, out, err);
 }
 
 int client_call(struct client *client, const char *method, const char *path, const struct buf *body,
@@ -170,7 +166,8 @@ int client_call(struct client *client, const char *method, const char *path, con
                        body != NULL ? "application/json" : NULL, doc, err);
 }
 
-int client_follow(struct client *client, const struct json *answer, struct err *err)
+int client_follow(struct client *client, const struct json *answer, const struct json **operation,
+                  struct err *err)
 {
     struct text id = TEXT_NONE, shown = TEXT_NONE;
     int64_t until = clock_mono_ms() + OPERATION_DEADLINE_MS;
@@ -188,8 +185,10 @@ int client_follow(struct client *client, const struct json *answer, struct err *
         if (step.len > 0 && !text_eq(step, shown) && !client->config.json)
             fprintf(stderr, "  %.*s\n", TEXT_ARG(step));
         shown = step;
-        if (text_is(state, "done"))
+        if (text_is(state, "done")) {
+            *operation = doc;
             return 0;
+        }
         if (text_is(state, "failed")) {
             (void)json_want_text(doc, "problem.detail", &detail, err);
             return err_set(err, ERR_UPSTREAM, "operation_failed", "%.*s",
@@ -199,68 +198,4 @@ int client_follow(struct client *client, const struct json *answer, struct err *
     }
     return err_set(err, ERR_TIMEOUT, "operation_slow",
                    "The operation %.*s goes on; look again later.", TEXT_ARG(id));
-}
-
-static void print_value(const struct json *value)
-{
-    if (value == NULL || value->type == JSON_NULL)
-        printf("-");
-    else if (value->type == JSON_STRING || value->type == JSON_NUMBER)
-        printf("%.*s", TEXT_ARG(value->text));
-    else
-        printf("%.*s", TEXT_ARG(value->raw));
-}
-
-static void print_row(const struct json *object, const char *columns)
-{
-    struct text rest = text_of(columns), column;
-
-    for (bool first = true; text_cut(&rest, ',', &column); first = false) {
-        if (!first)
-            putchar('\t');
-        print_value(json_get_text(object, column));
-    }
-    putchar('\n');
-}
-
-void client_print(struct client *client, const struct json *doc, const char *columns)
-{
-    if (doc == NULL)
-        return;
-    if (client->config.json) {
-        printf("%.*s\n", TEXT_ARG(doc->raw));
-        return;
-    }
-    const struct json *items = json_get(doc, "items");
-    if (items == NULL) {
-        print_row(doc, columns);
-        return;
-    }
-    json_each (item, items) {
-        print_row(item, columns);
-    }
-}
-
-int client_stream(struct client *client, const char *path, struct err *err)
-{
-    struct fetch_header header = {
-        client->secret != NULL ? TEXT("x-redhouse-secret") : TEXT("authorization"),
-        client->secret != NULL ? text_of(client->secret)
-                               : text_printf(client->pool, "Bearer %s", client->token)};
-    struct fetch_request request = {.url = pool_printf(client->pool, "%s%s", client->base, path),
-                                    .unix_socket = client->socket,
-                                    .headers = &header,
-                                    .n_headers = 1,
-                                    .deadline_ms = 24ll * 3600 * 1000,
-                                    .stall_ms = 60000,
-                                    .max_bytes = SIZE_MAX / 2,
-                                    .body_fd = STDOUT_FILENO};
-    struct fetch_reply reply = {0};
-
-    fflush(stdout);
-    if (fetch(client->fetcher, &request, client->pool, &reply, err) != 0)
-        return -1;
-    return reply.status < 400 ? 0
-                              : err_set(err, ERR_UPSTREAM, "failed",
-                                        "The server answered with status %d.", reply.status);
 }

@@ -5,22 +5,19 @@
 #pragma once
 
 #include "core/json.h"
-#include "server/commands.h"
 #include "server/config.h"
 
 struct client {
     struct config config;
     struct pool *pool;
-    char **args; /* what is left after the flags */
-    int n_args;
     struct fetcher *fetcher;
     const char *base, *socket, *secret, *token;
 };
 
-/* Reads flags and the credentials; `least` arguments must be left (the command's own words say
- * which). */
-int client_open(struct client *client, const struct command *command, int argc, char **argv,
-                int least, struct err *err);
+/* Returns its pool; client_close is due from here on. */
+struct pool *client_init(struct client *client);
+/* Reads the options and the credentials. */
+int client_open(struct client *client, char **options, struct err *err);
 void client_close(struct client *client);
 /* One request; a problem+json answer becomes err. *doc is NULL for an empty answer. body may be
  * NULL. */
@@ -29,10 +26,20 @@ int client_call(struct client *client, const char *method, const char *path, con
 /* As client_call, with a body of that type. */
 int client_send(struct client *client, const char *method, const char *path, struct text body,
                 const char *type, const struct json **doc, struct err *err);
-/* Follows the operation of a 202 answer to its end, printing its steps to stderr. */
-int client_follow(struct client *client, const struct json *answer, struct err *err);
-/* Prints the answer: as JSON with --json, else the columns "slug,state" of an object or of
- * {"items"}. */
-void client_print(struct client *client, const struct json *doc, const char *columns);
-/* Streams GET path to stdout until it ends. */
-int client_stream(struct client *client, const char *path, struct err *err);
+/* GET path as it is. */
+int client_read(struct client *client, const char *path, struct text *out, struct err *err);
+/* Follows the operation of a 202 answer to its end, printing its steps to stderr; *operation is how
+ * it ended. */
+int client_follow(struct client *client, const struct json *answer, const struct json **operation,
+                  struct err *err);
+/* client_events.c: gives each event `name` of GET path to take, its data as it was sent, until the
+ * server ends the stream. */
+int client_events(struct client *client, const char *path, const char *name,
+                  void (*take)(void *arg, struct text data), void *arg, struct err *err);
+
+/* Inside: one exchange with the credentials, and what a refusal says. */
+struct fetch_request;
+struct fetch_reply;
+int client_exchange(struct client *client, struct fetch_request *request, struct fetch_reply *reply,
+                    struct err *err);
+int client_problem(struct client *client, int status, struct text body, struct err *err);

@@ -1,10 +1,8 @@
 /* The commands that talk to a server. Each is one request or two of the API (docs/api.md). */
-#include "core/buf.h"
 #include "core/codec.h"
-#include "core/err.h"
+#include "core/digest.h"
 #include "core/file.h"
-#include "core/pool.h"
-#include "server/client.h"
+#include "server/ask.h"
 #include "server/init.h"
 
 #include <stdio.h>
@@ -13,436 +11,370 @@
 #define BUNDLE_MAX (32u << 20)
 
 #define INSTANCE_COLUMNS "slug,tenant,state,stack,url,cause"
+#define ONCE "; it is shown only once"
 
-/* Flags that belong to one command are taken out before the option table sees the rest. NULL: not
- * given. */
-static char *take_flag(int *argc, char **argv, const char *name, bool has_value)
+static struct text word(const struct ask *ask, unsigned i)
 {
-    size_t len = strlen(name);
+    return text_of(ask->args.words[i]);
+}
 
-    for (int i = 0; i < *argc; i++) {
-        char *value = NULL;
-        int used = 1;
-        if (strncmp(argv[i], name, len) != 0 || (argv[i][len] != '\0' && argv[i][len] != '='))
-            continue;
-        if (!has_value)
-            value = argv[i];
-        else if (argv[i][len] == '=')
-            value = argv[i] + len + 1;
-        else if (i + 1 < *argc) {
-            value = argv[i + 1];
-            used = 2;
-        }
-        for (int k = i; k + used <= *argc; k++)
-            argv[k] = argv[k + used];
-        *argc -= used;
-        return value;
+static const char *flag(const struct ask *ask, const char *name)
+{
+    return args_flag(&ask->args, name);
+}
+
+static int tenant_create(struct ask *ask, struct err *err)
+{
+    const char *title = flag(ask, "--title");
+
+    json_put_text(&ask->w, "slug", word(ask, 0));
+    json_put_str(&ask->w, "name", title != NULL ? title : ask->args.words[0]);
+    return ask_post(ask, "/api/v1/tenants", err);
+}
+
+static int tenant_list(struct ask *ask, struct err *err)
+{
+    return ask_list(ask, "/api/v1/tenants", err);
+}
+
+/* Without a file one is made, for the first login only. */
+static int user_create(struct ask *ask, struct err *err)
+{
+    const struct config *config = &ask->client.config;
+    const char *tenant = flag(ask, "--tenant"), *role = flag(ask, "--role");
+    bool made = config->password_file == NULL;
+    struct text password = TEXT_NONE;
+
+    if (made)
+        password = random_text(ask->pool, 12);
+    else if (init_password(ask->pool, config->password_file, &password, err) != 0)
+        return -1;
+    json_put_text(&ask->w, "name", word(ask, 0));
+    json_put_text(&ask->w, "password", password);
+    json_put_str(&ask->w, "email", flag(ask, "--email"));
+    json_put_bool(&ask->w, "must_change_password", made || config->must_change_password);
+    if (tenant != NULL) {
+        json_put_str(&ask->w, "tenant", tenant);
+        json_put_str(&ask->w, "role", role != NULL ? role : "developer");
     }
-    return NULL;
+    if (ask_post(ask, "/api/v1/users", err) != 0)
+        return -1;
+    if (!made)
+        return 0;
+    ask->columns = "name,email,password";
+    ask->note = "The last word is the first password, to be changed at the first login" ONCE ".";
+    return ask_add(ask, "password", password, err);
 }
 
-/* What every command of this file ends with. */
-static int finish(struct client *client, int rc, const struct err *err)
+static int user_list(struct ask *ask, struct err *err)
 {
-    if (rc != 0)
-        command_fail(err);
-    client_close(client);
-    return rc != 0 ? 1 : 0;
+    return ask_list(ask, "/api/v1/users", err);
 }
 
-/* before + arg, escaped + after */
-static const char *path_of(struct client *client, const char *before, const char *arg,
-                           const char *after)
+static int token_create(struct ask *ask, struct err *err)
 {
-    return pool_printf(client->pool, "%s%.*s%s", before,
-                       TEXT_ARG(percent_encode(client->pool, text_of(arg))), after);
-}
-
-/* GET and print. */
-static int list(const struct command *command, int argc, char **argv, const char *path,
-                const char *columns)
-{
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    int rc = client_open(&client, command, argc, argv, 0, &err);
-
-    if (rc == 0 && (rc = client_call(&client, "GET", path, NULL, &doc, &err)) == 0)
-        client_print(&client, doc, columns);
-    return finish(&client, rc, &err);
-}
-
-/* A request that names one thing, without a body; follows an operation if one was begun. */
-static int act(const struct command *command, int argc, char **argv, const char *method,
-               const char *before, const char *after)
-{
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    if (rc == 0)
-        rc = client_call(&client, method, path_of(&client, before, client.args[0], after), NULL,
-                         &doc, &err);
-    if (rc == 0 && doc != NULL && json_get(doc, "operation") != NULL)
-        rc = client_follow(&client, doc, &err);
-    if (rc == 0)
-        printf("%s: done\n", client.args[0]);
-    return finish(&client, rc, &err);
-}
-
-static int tenant_create(const struct command *command, int argc, char **argv)
-{
-    char *name = take_flag(&argc, argv, "--title", true);
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    buf_init(&body, 4096);
-    json_writer_init(&w, &body);
-    if (rc == 0) {
-        json_open(&w);
-        json_put_str(&w, "slug", client.args[0]);
-        json_put_str(&w, "name", name != NULL ? name : client.args[0]);
-        json_close(&w);
-        rc = client_call(&client, "POST", "/api/v1/tenants", &body, &doc, &err);
-    }
-    if (rc == 0)
-        client_print(&client, doc, "slug,name");
-    return finish(&client, rc, &err);
-}
-
-static int tenant_list(const struct command *command, int argc, char **argv)
-{
-    return list(command, argc, argv, "/api/v1/tenants", "slug,name,instances,members");
-}
-
-static int user_create(const struct command *command, int argc, char **argv)
-{
-    char *tenant = take_flag(&argc, argv, "--tenant", true);
-    char *role = take_flag(&argc, argv, "--role", true);
-    char *email = take_flag(&argc, argv, "--email", true);
-    struct client client;
-    const struct json *doc = NULL;
-    struct text password;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    buf_init(&body, 8192);
-    json_writer_init(&w, &body);
-    if (rc == 0)
-        rc = init_password(client.pool, client.config.password_file, &password, &err);
-    if (rc == 0) {
-        json_open(&w);
-        json_put_str(&w, "name", client.args[0]);
-        json_put_text(&w, "password", password);
-        json_put_str(&w, "email", email);
-        json_put_bool(&w, "must_change_password", client.config.must_change_password);
-        if (tenant != NULL) {
-            json_put_str(&w, "tenant", tenant);
-            json_put_str(&w, "role", role != NULL ? role : "developer");
-        }
-        json_close(&w);
-        rc = client_call(&client, "POST", "/api/v1/users", &body, &doc, &err);
-    }
-    if (rc == 0)
-        client_print(&client, doc, "name,email");
-    return finish(&client, rc, &err);
-}
-
-static int user_list(const struct command *command, int argc, char **argv)
-{
-    return list(command, argc, argv, "/api/v1/users", "name,email,admin,last_login_at");
-}
-
-static int token_create(const struct command *command, int argc, char **argv)
-{
-    char *user = take_flag(&argc, argv, "--user", true);
-    char *name = take_flag(&argc, argv, "--name", true);
-    char *expires = take_flag(&argc, argv, "--expires", true);
-    bool read_only = take_flag(&argc, argv, "--read-only", false) != NULL;
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
+    const char *user = flag(ask, "--user"), *name = flag(ask, "--name");
+    const char *expires = flag(ask, "--expires");
     int64_t life_ms = 0;
-    int rc = client_open(&client, command, argc, argv, 0, &err);
 
-    buf_init(&body, 4096);
-    json_writer_init(&w, &body);
-    if (rc == 0 && (user == NULL || name == NULL))
-        rc = err_set(&err, ERR_INVALID, "usage", "Usage: redhouse %s %s", command->words,
-                     command->args);
-    if (rc == 0 && expires != NULL && !text_duration_ms(text_of(expires), &life_ms))
-        rc = err_set(&err, ERR_INVALID, "bad_expires", "--expires takes a time such as 30d.");
-    if (rc == 0) {
+    if (user == NULL || name == NULL)
+        return err_set(err, ERR_INVALID, "usage",
+                       "Say whose token it is and what it is called: --user NAME --name LABEL.");
+    if (expires != NULL &&
+        (!text_duration_ms(text_of(expires), &life_ms) || life_ms < 1000 || life_ms % 1000 != 0))
+        return err_set(err, ERR_INVALID, "bad_expires",
+                       "--expires takes a time in whole seconds, such as 30d, 1h or 90s.");
+    json_put_str(&ask->w, "name", name);
+    json_put_bool(&ask->w, "read_only", flag(ask, "--read-only") != NULL);
+    json_put_int(&ask->w, "expires_seconds", life_ms / 1000);
+    return ask_post(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens"), err);
+}
+
+/* TENANT/SLUG; a slug alone will do where the tenant is not needed: tenant is absent then. */
+static int read_instance(struct ask *ask, bool need_tenant, struct text *tenant, struct text *slug,
+                         struct err *err)
+{
+    struct text rest = word(ask, 0), first = TEXT_NONE;
+    bool both = text_has(rest, '/');
+
+    if (both)
+        (void)text_cut(&rest, '/', &first);
+    if (rest.len == 0 || (both ? first.len == 0 : need_tenant))
+        return err_set(err, ERR_INVALID, "usage",
+                       "Name the tenant and the instance, such as acme/one.");
+    *tenant = first;
+    *slug = rest;
+    return 0;
+}
+
+/* The slug of the instance, which is one of the tenant that was named, if one was. */
+static int find_instance(struct ask *ask, struct text *slug, struct err *err)
+{
+    struct text tenant, found = TEXT_NONE, name;
+
+    if (read_instance(ask, false, &tenant, &name, err) != 0)
+        return -1;
+    if (tenant.base != NULL) {
+        if (ask_get(ask, ask_path(ask, "/api/v1/instances/", name, ""), err) != 0 ||
+            json_need_text(ask->doc, "tenant", &found, err) != 0)
+            return -1;
+        if (!text_eq(found, tenant))
+            return err_set(err, ERR_NOT_FOUND, "instance_not_found",
+                           "The tenant %.*s has no instance %.*s.", TEXT_ARG(tenant),
+                           TEXT_ARG(name));
+    }
+    *slug = name;
+    return 0;
+}
+
+static int instance_create(struct ask *ask, struct err *err)
+{
+    const char *stack = flag(ask, "--stack");
+    struct text tenant, slug;
+
+    if (read_instance(ask, true, &tenant, &slug, err) != 0)
+        return -1;
+    json_put_text(&ask->w, "slug", slug);
+    if (stack != NULL)
+        json_put_str(&ask->w, "stack", stack);
+    if (ask_post(ask, ask_path(ask, "/api/v1/tenants/", tenant, "/instances"), err) != 0 ||
+        ask_follow(ask, NULL, err) != 0)
+        return -1;
+    return ask_get(ask, ask_path(ask, "/api/v1/instances/", slug, ""), err);
+}
+
+static int instance_list(struct ask *ask, struct err *err)
+{
+    return ask_list(ask, "/api/v1/instances", err);
+}
+
+static int control(struct ask *ask, const char *what, struct err *err)
+{
+    struct text slug;
+
+    if (find_instance(ask, &slug, err) != 0 ||
+        ask_post(ask, ask_path(ask, "/api/v1/instances/", slug, what), err) != 0)
+        return -1;
+    return ask_follow(ask, "done", err);
+}
+
+static int instance_start(struct ask *ask, struct err *err)
+{
+    return control(ask, "/start", err);
+}
+
+static int instance_stop(struct ask *ask, struct err *err)
+{
+    return control(ask, "/stop", err);
+}
+
+static int instance_restart(struct ask *ask, struct err *err)
+{
+    return control(ask, "/restart", err);
+}
+
+static int instance_remove(struct ask *ask, struct err *err)
+{
+    struct text slug;
+
+    if (find_instance(ask, &slug, err) != 0)
+        return -1;
+    const char *confirmed = ask_path(ask, "?confirm=", slug, "");
+    if (client_call(&ask->client, "DELETE", ask_path(ask, "/api/v1/instances/", slug, confirmed),
+                    NULL, &ask->doc, err) != 0)
+        return -1;
+    return ask_follow(ask, "removed", err);
+}
+
+/* data: a line as a JSON string. */
+static void print_event(void *arg, struct text data)
+{
+    const struct ask *ask = arg;
+    auto_pool struct pool *pool = pool_new();
+    struct json *line = NULL;
+    struct err err;
+
+    if (json_read(pool, data, 4, &line, &err) != 0 || line->type != JSON_STRING)
+        return;
+    if (ask->client.config.json)
+        printf("{\"line\":%.*s}\n", TEXT_ARG(data));
+    else
+        printf("%.*s\n", TEXT_ARG(line->text));
+    fflush(stdout);
+}
+
+static void print_lines(const struct ask *ask, struct text log)
+{
+    struct text rest = log, line;
+
+    if (!ask->client.config.json) {
+        fwrite(log.base, 1, log.len, stdout);
+        return;
+    }
+    while (text_cut(&rest, '\n', &line)) {
+        auto_buf struct buf out = {0};
+        struct json_writer w;
+        if (rest.base == NULL && line.len == 0)
+            break;
+        buf_init(&out, 6 * line.len + 64);
+        json_writer_init(&w, &out);
         json_open(&w);
-        json_put_str(&w, "name", name);
-        json_put_bool(&w, "read_only", read_only);
-        if (life_ms > 0)
-            json_put_int(&w, "expires_days", (life_ms + 86399999) / 86400000);
+        json_put_text(&w, "line", line);
         json_close(&w);
-        rc = client_call(&client, "POST", path_of(&client, "/api/v1/users/", user, "/tokens"),
-                         &body, &doc, &err);
+        printf("%.*s\n", TEXT_ARG(buf_view(&out)));
     }
-    if (rc == 0)
-        client_print(&client, doc, "token");
-    return finish(&client, rc, &err);
 }
 
-static int instance_create(const struct command *command, int argc, char **argv)
+static int instance_logs(struct ask *ask, struct err *err)
 {
-    char *stack = take_flag(&argc, argv, "--stack", true);
-    struct client client;
-    const struct json *doc = NULL;
-    struct text rest, tenant;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
+    struct text slug, log;
 
-    buf_init(&body, 4096);
-    json_writer_init(&w, &body);
-    if (rc == 0) {
-        rest = text_of(client.args[0]);
-        if (!text_cut(&rest, '/', &tenant) || rest.base == NULL || rest.len == 0)
-            rc = err_set(&err, ERR_INVALID, "usage", "Name the tenant and the instance: acme/one.");
+    if (find_instance(ask, &slug, err) != 0)
+        return -1;
+    ask->doc = NULL; /* what is printed is printed here */
+    if (flag(ask, "--follow") != NULL)
+        return client_events(&ask->client,
+                             ask_path(ask, "/api/v1/instances/", slug, "/logs?follow=true"), "line",
+                             print_event, ask, err);
+    if (client_read(&ask->client, ask_path(ask, "/api/v1/instances/", slug, "/logs"), &log, err) !=
+        0)
+        return -1;
+    print_lines(ask, log);
+    return 0;
+}
+
+static int stack_add(struct ask *ask, struct err *err)
+{
+    json_put_text(&ask->w, "spec", word(ask, 0));
+    if (ask_post(ask, "/api/v1/stacks", err) != 0)
+        return -1;
+    return ask_follow(ask, "ready", err);
+}
+
+static int stack_list(struct ask *ask, struct err *err)
+{
+    return ask_list(ask, "/api/v1/stacks", err);
+}
+
+/* The only one that the caller belongs to, or, for an admin who belongs to none, the only one there
+ * is: an admin's session shows the others as well. */
+static int only_tenant(struct ask *ask, struct text *slug, struct err *err)
+{
+    const struct json *own = NULL, *list;
+    size_t n = 0;
+
+    if (ask_get(ask, "/api/v1/session", err) != 0)
+        return -1;
+    list = json_get(ask->doc, "tenants");
+    json_each (item, list) {
+        struct text role = TEXT_NONE;
+        if (json_want_text(item, "role", &role, err) != 0)
+            return -1;
+        if (!text_is(role, "admin")) {
+            own = item;
+            n++;
+        }
     }
-    if (rc == 0) {
-        json_open(&w);
-        json_put_text(&w, "slug", rest);
-        if (stack != NULL)
-            json_put_str(&w, "stack", stack);
-        json_close(&w);
-        const char *path =
-            path_of(&client, "/api/v1/tenants/", text_c(client.pool, tenant), "/instances");
-        rc = client_call(&client, "POST", path, &body, &doc, &err);
-    }
-    if (rc == 0 && (rc = client_follow(&client, doc, &err)) == 0)
-        rc = client_call(&client, "GET",
-                         path_of(&client, "/api/v1/instances/", text_c(client.pool, rest), ""),
-                         NULL, &doc, &err);
-    if (rc == 0)
-        client_print(&client, doc, INSTANCE_COLUMNS);
-    return finish(&client, rc, &err);
+    if (n == 0 && list != NULL && list->count == 1)
+        own = list->child;
+    if (own == NULL || n > 1)
+        return err_set(err, ERR_INVALID, "no_tenant",
+                       "Say which tenant the name is for: --tenant SLUG.");
+    return json_need_text(own, "slug", slug, err);
 }
 
-static int instance_list(const struct command *command, int argc, char **argv)
+static int package_claim(struct ask *ask, struct err *err)
 {
-    return list(command, argc, argv, "/api/v1/instances?limit=200", INSTANCE_COLUMNS);
+    struct text tenant = TEXT_NONE;
+
+    if (flag(ask, "--tenant") != NULL)
+        tenant = text_of(flag(ask, "--tenant"));
+    else if (only_tenant(ask, &tenant, err) != 0)
+        return -1;
+    json_put_text(&ask->w, "name", word(ask, 0));
+    json_put_text(&ask->w, "tenant", tenant);
+    json_put_bool(&ask->w, "take_over", flag(ask, "--take-over") != NULL);
+    return ask_post(ask, "/api/v1/claims", err);
 }
 
-static int instance_start(const struct command *command, int argc, char **argv)
+static int package_list(struct ask *ask, struct err *err)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/", "/start");
+    return ask_list(ask, "/api/v1/packages", err);
 }
 
-static int instance_stop(const struct command *command, int argc, char **argv)
+static int source_add(struct ask *ask, struct err *err)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/", "/stop");
+    const char *tags = flag(ask, "--tags");
+
+    json_put_text(&ask->w, "url", word(ask, 1));
+    if (tags != NULL)
+        json_put_str(&ask->w, "tags", tags);
+    ask->note = "The last word is the webhook's secret" ONCE ".";
+    return ask_post(ask, ask_path(ask, "/api/v1/tenants/", word(ask, 0), "/sources"), err);
 }
 
-static int instance_restart(const struct command *command, int argc, char **argv)
+static int source_list(struct ask *ask, struct err *err)
 {
-    return act(command, argc, argv, "POST", "/api/v1/instances/", "/restart");
+    return ask_list(ask, ask_path(ask, "/api/v1/tenants/", word(ask, 0), "/sources"), err);
 }
 
-static int instance_remove(const struct command *command, int argc, char **argv)
+static int source_build(struct ask *ask, struct err *err)
 {
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    if (rc == 0) {
-        struct text slug = percent_encode(client.pool, text_of(client.args[0]));
-        const char *path = pool_printf(client.pool, "/api/v1/instances/%.*s?confirm=%.*s",
-                                       TEXT_ARG(slug), TEXT_ARG(slug));
-        rc = client_call(&client, "DELETE", path, NULL, &doc, &err);
-    }
-    if (rc == 0 && (rc = client_follow(&client, doc, &err)) == 0)
-        printf("%s: removed\n", client.args[0]);
-    return finish(&client, rc, &err);
+    if (ask_post(ask, ask_path(ask, "/api/v1/sources/", word(ask, 0), "/builds"), err) != 0)
+        return -1;
+    return ask_follow(ask, "done", err);
 }
 
-static int instance_logs(const struct command *command, int argc, char **argv)
+static int theme_set(struct ask *ask, struct err *err)
 {
-    bool follow = take_flag(&argc, argv, "--follow", false) != NULL;
-    struct client client;
-    struct err err;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    if (rc == 0)
-        rc = client_stream(&client,
-                           path_of(&client, "/api/v1/instances/", client.args[0],
-                                   follow ? "/logs?follow=true" : "/logs"),
-                           &err);
-    return finish(&client, rc, &err);
-}
-
-static int stack_add(const struct command *command, int argc, char **argv)
-{
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    buf_init(&body, 1024);
-    json_writer_init(&w, &body);
-    if (rc == 0) {
-        json_open(&w);
-        json_put_str(&w, "spec", client.args[0]);
-        json_close(&w);
-        rc = client_call(&client, "POST", "/api/v1/stacks", &body, &doc, &err);
-    }
-    if (rc == 0 && (rc = client_follow(&client, doc, &err)) == 0)
-        printf("%s: ready\n", client.args[0]);
-    return finish(&client, rc, &err);
-}
-
-static int stack_list(const struct command *command, int argc, char **argv)
-{
-    return list(command, argc, argv, "/api/v1/stacks", "name,state,node_red,node,instances");
-}
-
-static int package_claim(const struct command *command, int argc, char **argv)
-{
-    char *tenant = take_flag(&argc, argv, "--tenant", true);
-    bool take_over = take_flag(&argc, argv, "--take-over", false) != NULL;
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    buf_init(&body, 4096);
-    json_writer_init(&w, &body);
-    if (rc == 0) {
-        json_open(&w);
-        json_put_str(&w, "name", client.args[0]);
-        json_put_str(&w, "tenant", tenant);
-        json_put_bool(&w, "take_over", take_over);
-        json_close(&w);
-        rc = client_call(&client, "POST", "/api/v1/claims", &body, &doc, &err);
-    }
-    if (rc == 0)
-        client_print(&client, doc, "name,tenant");
-    return finish(&client, rc, &err);
-}
-
-static int package_list(const struct command *command, int argc, char **argv)
-{
-    return list(command, argc, argv, "/api/v1/packages?limit=200", "name,latest,tenant,updated_at");
-}
-
-static int source_add(const struct command *command, int argc, char **argv)
-{
-    char *tags = take_flag(&argc, argv, "--tags", true);
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    auto_buf struct buf body = {0};
-    struct json_writer w;
-    int rc = client_open(&client, command, argc, argv, 2, &err);
-
-    buf_init(&body, 8192);
-    json_writer_init(&w, &body);
-    if (rc == 0) {
-        json_open(&w);
-        json_put_str(&w, "url", client.args[1]);
-        if (tags != NULL)
-            json_put_str(&w, "tags", tags);
-        json_close(&w);
-        rc = client_call(&client, "POST",
-                         path_of(&client, "/api/v1/tenants/", client.args[0], "/sources"), &body,
-                         &doc, &err);
-    }
-    if (rc == 0)
-        client_print(&client, doc, "id,url,webhook_url,webhook_secret");
-    if (rc == 0 && !client.config.json)
-        fprintf(stderr, "The last word is the webhook's secret; it is shown only once.\n");
-    return finish(&client, rc, &err);
-}
-
-static int source_list(const struct command *command, int argc, char **argv)
-{
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
-    int rc = client_open(&client, command, argc, argv, 1, &err);
-
-    if (rc == 0)
-        rc = client_call(&client, "GET",
-                         path_of(&client, "/api/v1/tenants/", client.args[0], "/sources"), NULL,
-                         &doc, &err);
-    if (rc == 0)
-        client_print(&client, doc, "id,url,tags,last_commit,cause");
-    return finish(&client, rc, &err);
-}
-
-static int source_build(const struct command *command, int argc, char **argv)
-{
-    return act(command, argc, argv, "POST", "/api/v1/sources/", "/builds");
-}
-
-static int theme_set(const struct command *command, int argc, char **argv)
-{
-    struct client client;
-    const struct json *doc = NULL;
-    struct err err;
+    struct text name = word(ask, 1);
+    const char *type = text_ends(name, ".json")  ? "application/json"
+                       : text_ends(name, ".zip") ? "application/zip"
+                                                 : "application/gzip";
     auto_buf struct buf bundle = {0};
-    int rc = client_open(&client, command, argc, argv, 2, &err);
 
     buf_init(&bundle, BUNDLE_MAX);
-    if (rc == 0)
-        rc = file_read(client.args[1], BUNDLE_MAX, &bundle, &err);
-    if (rc == 0) {
-        struct text name = text_of(client.args[1]);
-        const char *type = text_ends(name, ".json")  ? "application/json"
-                           : text_ends(name, ".zip") ? "application/zip"
-                                                     : "application/gzip";
-        rc = client_send(&client, "PUT",
-                         path_of(&client, "/api/v1/tenants/", client.args[0], "/theme"),
-                         buf_view(&bundle), type, &doc, &err);
-    }
-    if (rc == 0)
-        client_print(&client, doc, "version,updated_at");
-    return finish(&client, rc, &err);
+    if (file_read(ask->args.words[1], BUNDLE_MAX, &bundle, err) != 0)
+        return -1;
+    return client_send(&ask->client, "PUT",
+                       ask_path(ask, "/api/v1/tenants/", word(ask, 0), "/theme"), buf_view(&bundle),
+                       type, &ask->doc, err);
 }
 
 const struct command client_commands[] = {
-    {"tenant create", "SLUG [--title TEXT]", "makes a tenant", tenant_create},
-    {"tenant list", "", "lists the tenants", tenant_list},
-    {"user create", "NAME --password-file FILE [--email E] [--tenant T --role R]", "makes a user",
-     user_create},
-    {"user list", "", "lists the users", user_list},
+    {"tenant create", "SLUG [--title TEXT]", "makes a tenant", ask_run, tenant_create, "slug,name"},
+    {"tenant list", "", "lists the tenants", ask_run, tenant_list, "slug,name,instances,members"},
+    {"user create", "NAME [--password-file FILE] [--email E] [--tenant T --role R]",
+     "makes a user; without a file with a password that is shown once", ask_run, user_create,
+     "name,email"},
+    {"user list", "", "lists the users", ask_run, user_list, "name,email,admin,last_login_at"},
     {"token create", "--user NAME --name LABEL [--read-only] [--expires 30d]",
-     "makes a token, shown once", token_create},
-    {"instance create", "TENANT/SLUG [--stack NAME]", "makes an instance and starts it",
-     instance_create},
-    {"instance list", "", "lists the instances", instance_list},
-    {"instance start", "SLUG", "starts an instance", instance_start},
-    {"instance stop", "SLUG", "stops an instance", instance_stop},
-    {"instance restart", "SLUG", "stops and starts an instance", instance_restart},
-    {"instance logs", "SLUG [--follow]", "prints the log of an instance", instance_logs},
-    {"instance remove", "SLUG", "stops an instance and erases all that it holds", instance_remove},
-    {"stack add", "SPEC", "installs a stack, such as node-red@5", stack_add},
-    {"stack list", "", "lists the stacks", stack_list},
-    {"package claim", "NAME --tenant SLUG [--take-over]", "makes an unscoped name private",
-     package_claim},
-    {"package list", "", "lists the packages", package_list},
-    {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", source_add},
-    {"source list", "TENANT", "lists the sources of a tenant", source_list},
-    {"source build", "ID", "fetches a source and builds what is new", source_build},
-    {"theme set", "TENANT FILE", "gives a tenant a theme: theme.json, .zip or .tgz", theme_set},
+     "makes a token, shown once", ask_run, token_create, "token"},
+    {"instance create", "TENANT/SLUG [--stack NAME]", "makes an instance and starts it", ask_run,
+     instance_create, INSTANCE_COLUMNS},
+    {"instance list", "", "lists the instances", ask_run, instance_list, INSTANCE_COLUMNS},
+    {"instance start", "TENANT/SLUG", "starts an instance", ask_run, instance_start, ""},
+    {"instance stop", "TENANT/SLUG", "stops an instance", ask_run, instance_stop, ""},
+    {"instance restart", "TENANT/SLUG", "stops and starts an instance", ask_run, instance_restart,
+     ""},
+    {"instance logs", "TENANT/SLUG [--follow]", "prints the log of an instance", ask_run,
+     instance_logs, ""},
+    {"instance remove", "TENANT/SLUG", "stops an instance and erases all that it holds", ask_run,
+     instance_remove, ""},
+    {"stack add", "SPEC", "installs a stack, such as node-red@5", ask_run, stack_add, ""},
+    {"stack list", "", "lists the stacks", ask_run, stack_list,
+     "name,state,node_red,node,instances"},
+    {"package claim", "NAME [--tenant SLUG] [--take-over]", "makes an unscoped name private",
+     ask_run, package_claim, "name,tenant"},
+    {"package list", "", "lists the packages", ask_run, package_list,
+     "name,latest,tenant,updated_at"},
+    {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
+     source_add, "id,url,webhook_url,webhook_secret"},
+    {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,
+     "id,url,tags,last_commit,cause"},
+    {"source build", "ID", "looks at a source and builds what is new or failed", ask_run,
+     source_build, ""},
+    {"theme set", "TENANT FILE", "gives a tenant a theme: theme.json, .zip or .tgz", ask_run,
+     theme_set, "version,updated_at"},
 };
 const unsigned n_client_commands = sizeof(client_commands) / sizeof(client_commands[0]);

@@ -5,6 +5,7 @@
 #include "core/db.h"
 #include "core/err.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/pool.h"
 #include "core/seal.h"
 #include "http/account.h"
@@ -14,11 +15,14 @@
 #include "server/datadir.h"
 #include "server/plugins.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NPM_DEADLINE_MS 20000
 
 /* The first line of the file. */
 int init_password(struct pool *pool, const char *path, struct text *password, struct err *err)
@@ -39,42 +43,55 @@ int init_password(struct pool *pool, const char *path, struct text *password, st
     return 0;
 }
 
-/* npm's own configuration says where public packages come from, as for everything else on this
- * machine. */
+/* The npm that the caller would run. */
+static const char *find_npm(struct pool *pool)
+{
+    const char *path = getenv("PATH");
+    struct text rest = text_of(path != NULL ? path : "/usr/local/bin:/usr/bin:/bin"), folder;
+
+    while (text_cut(&rest, ':', &folder)) {
+        const char *npm = pool_printf(pool, "%.*s/npm", TEXT_ARG(folder));
+        if (text_starts(folder, "/") && access(npm, X_OK) == 0)
+            return npm;
+    }
+    return NULL;
+}
+
+static const char *first_line(struct pool *pool, int fd)
+{
+    char line[1000];
+    ssize_t n = read(fd, line, sizeof(line));
+    struct text rest = text_n(line, n > 0 ? (size_t)n : 0), first;
+
+    (void)text_cut(&rest, '\n', &first);
+    return text_c(pool, text_trim(first));
+}
+
+/* npm's own configuration says where public packages come from, as for everything else that the
+ * caller installs: its files and the environment. */
 static const char *uplink_of_npm(struct pool *pool)
 {
-    static const char *const paths[] = {"/usr/bin/npm", "/usr/local/bin/npm", NULL};
-    char line[1000] = "";
-    int fds[2];
+    const char *argv[] = {"npm", "config", "get", "registry", NULL};
+    const char *npm = find_npm(pool), *line;
+    int fds[2], status = 0;
+    struct child child;
+    struct err err;
 
-    for (int i = 0; paths[i] != NULL; i++) {
-        if (access(paths[i], X_OK) != 0 || pipe(fds) != 0)
-            continue;
-        FILE *in = fdopen(fds[0], "r");
-        const char *home = getenv("HOME");
-        const char *argv[] = {"npm", "config", "get", "registry", NULL};
-        const char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
-                             pool_printf(pool, "HOME=%s", home != NULL ? home : "/root"), NULL};
-        struct child_fd out = {fds[1], 1};
-        struct child_spec spec = {
-            .path = paths[i], .argv = argv, .env = env, .fds = &out, .n_fds = 1};
-        struct child child;
-        struct err err;
-        int status = 0;
-        bool ok = child_start(&child, &spec, &err) == 0;
-        close(fds[1]);
-        if (ok && fgets(line, sizeof(line), in) == NULL)
-            line[0] = '\0';
-        fclose(in);
-        if (ok) {
-            child_wait(&child, 20000, &status, &err);
-            child_close(&child);
-        }
-        if (strncmp(line, "http", 4) == 0)
-            break;
+    if (npm == NULL || pipe2(fds, O_CLOEXEC) != 0)
+        return NULL;
+    (void)fcntl(fds[0], F_SETFL, O_NONBLOCK); /* whoever npm leaves behind is not waited for */
+    struct child_fd out = {fds[1], 1};
+    struct child_spec spec = {
+        .path = npm, .argv = argv, .env = (const char *const *)environ, .fds = &out, .n_fds = 1};
+    bool ran = child_start(&child, &spec, &err) == 0;
+    if (ran) {
+        ran = child_wait(&child, NPM_DEADLINE_MS, &status, &err) == 0 && status == 0;
+        child_close(&child);
     }
-    line[strcspn(line, "\r\n")] = '\0';
-    return strncmp(line, "http", 4) == 0 ? pool_strdup(pool, line) : NULL;
+    line = ran ? first_line(pool, fds[0]) : "";
+    close(fds[0]);
+    close(fds[1]);
+    return strncmp(line, "http", 4) == 0 ? line : NULL;
 }
 
 static int write_conf(const struct config *config, const char *uplink, struct err *err)
@@ -115,10 +132,9 @@ static int fill_folder(const struct config *config, struct text password, struct
     return rc;
 }
 
-static int init(const struct config *config, struct pool *pool, struct err *err)
+static int init(struct config *config, struct pool *pool, struct err *err)
 {
     const char *control = pool_printf(pool, "%s/redhouse.db", config->data);
-    const char *uplink = config->uplink;
     struct text password;
     char plugins[PLUGINS_HASH];
     uid_t uid;
@@ -136,12 +152,12 @@ static int init(const struct config *config, struct pool *pool, struct err *err)
     if (init_password(pool, config->password_file, &password, err) != 0 ||
         datadir_user(&uid, &gid, 1, err) != 0 || datadir_make(config->data, uid, gid, err) != 0)
         return -1;
-    if (uplink == NULL)
-        uplink = uplink_of_npm(pool);
+    if (config->uplink == NULL)
+        config->uplink = uplink_of_npm(pool);
     /* Here, so that the first start is as quick as every other. */
     if (plugins_unpack(config->data, plugins, err) != 0)
         return -1;
-    if (write_conf(config, uplink, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
+    if (write_conf(config, config->uplink, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
         datadir_lock(config->data, &lock, err) != 0)
         return -1;
     if (fill_folder(config, password, err) != 0) {
@@ -149,6 +165,26 @@ static int init(const struct config *config, struct pool *pool, struct err *err)
         return -1;
     }
     return 0;
+}
+
+static int print_made(const struct config *config)
+{
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+
+    if (!config->json) {
+        printf("The platform is in %s; start it with `redhouse serve --data %s`.\n", config->data,
+               config->data);
+        return 0;
+    }
+    buf_init(&out, 1u << 16);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_str(&w, "data", config->data);
+    json_put_str(&w, "admin", config->admin);
+    json_put_str(&w, "uplink", config->uplink);
+    json_close(&w);
+    return command_print(&out);
 }
 
 int command_init(const struct command *command, int argc, char **argv)
@@ -159,7 +195,5 @@ int command_init(const struct command *command, int argc, char **argv)
 
     if (config_read(&config, pool, argv, NULL, &err) != 0 || init(&config, pool, &err) != 0)
         return command_fail(&err);
-    printf("The platform is in %s; start it with `redhouse serve --data %s`.\n", config.data,
-           config.data);
-    return 0;
+    return print_made(&config);
 }

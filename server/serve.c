@@ -1,10 +1,13 @@
 /* `redhouse serve` and `redhouse stop`: the process around the application. */
+#include "core/buf.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "core/pool.h"
 #include "server/app.h"
+#include "server/args.h"
 #include "server/commands.h"
 #include "server/config.h"
 #include "server/datadir.h"
@@ -99,11 +102,15 @@ static void raise_files(void)
 static void tell_ready(const struct config *config, const struct app *app)
 {
     char line[512];
-
-    if (config->ready_fd <= 0)
-        return;
     int n = snprintf(line, sizeof(line), "{\"url\":\"%s\",\"port\":%d,\"pid\":%d}\n",
                      app_public_url(app), app_port(app), (int)getpid());
+
+    if (config->json) {
+        fputs(line, stdout);
+        fflush(stdout);
+    }
+    if (config->ready_fd <= 0)
+        return;
     if (write((int)config->ready_fd, line, (size_t)n) != n)
         log_warn("serve", "the ready line could not be written", "fd=%lld",
                  (long long)config->ready_fd);
@@ -228,28 +235,42 @@ static bool wait_free(const char *data, int64_t deadline_ms)
     return true;
 }
 
+static int print_stop(const struct config *config, bool ended, bool instances)
+{
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+
+    if (!config->json && !ended)
+        printf("No server runs on %s.\n", config->data);
+    else if (!config->json)
+        printf("The server has ended%s.\n",
+               instances ? ", its instances too" : "; its instances go on");
+    if (!config->json)
+        return 0;
+    buf_init(&out, 1u << 16);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_str(&w, "data", config->data);
+    json_put_bool(&w, "ended", ended);
+    json_put_bool(&w, "instances", ended && instances);
+    json_close(&w);
+    return command_print(&out);
+}
+
 int command_stop(const struct command *command, int argc, char **argv)
 {
     auto_pool struct pool *pool = pool_new();
     struct config config;
+    struct args args;
     struct err err;
-    bool instances = false;
 
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--instances") != 0)
-            continue;
-        instances = true;
-        for (int k = i; k < argc; k++)
-            argv[k] = argv[k + 1];
-        break;
-    }
-    if (config_read(&config, pool, argv, NULL, &err) != 0)
+    if (args_read(&args, pool, command, argc, argv, &err) != 0 ||
+        config_read(&config, pool, args.options, NULL, &err) != 0)
         return command_fail(&err);
+    bool instances = args_flag(&args, "--instances") != NULL;
     pid_t pid = datadir_holder(config.data);
-    if (pid == 0) {
-        printf("No server runs on %s.\n", config.data);
-        return 0;
-    }
+    if (pid == 0)
+        return print_stop(&config, false, instances);
     if (kill(pid, instances ? SIGINT : SIGTERM) != 0) {
         err_errno(&err, "Process %d cannot be told to end", (int)pid);
         return command_fail(&err);
@@ -259,7 +280,5 @@ int command_stop(const struct command *command, int argc, char **argv)
                 (int)pid);
         return command_fail(&err);
     }
-    printf("The server has ended%s.\n",
-           instances ? ", its instances too" : "; its instances go on");
-    return 0;
+    return print_stop(&config, true, instances);
 }
