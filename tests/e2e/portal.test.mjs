@@ -25,6 +25,7 @@ const readme = `# Steady
 
 describe('the portal', { timeout: 400000 }, () => {
   let r, browser, context, page, git, dir
+  const asked = new Set()
   const strangers = [], dialogs = [], errors = []
   const url = (path) => `${r.url}${path}`
   const open = async (path, title) => {
@@ -42,6 +43,14 @@ describe('the portal', { timeout: 400000 }, () => {
     one.on('requestfailed', (req) => { if (req.failure()?.errorText === 'csp') strangers.splice(strangers.indexOf(req.url()), 1) })
     one.on('request', (req) => { if (!/^(http:\/\/([\w-]+\.)?localhost:|data:|blob:|about:)/.test(req.url())) strangers.push(req.url()) })
     return one
+  }
+  // The page has what it asked for, and has painted it.
+  async function settled() {
+    await page.locator('header.top').waitFor()
+    await page.waitForLoadState('load')
+    await until('all answers are there', () => asked.size === 0)
+    await page.waitForFunction(() => !document.querySelector('.skeleton, [aria-busy=true]'))
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
   }
   // Nothing is wider than a narrow window.
   async function fits(name) {
@@ -87,6 +96,14 @@ describe('the portal', { timeout: 400000 }, () => {
     browser = await launch()
     context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: r.url })
+    // What moved without anybody's doing, and by how much.
+    await context.addInitScript(() => {
+      window.shifts = []
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+          if (!entry.hadRecentInput) window.shifts.push([entry.sources.map((s) => s.node?.className || s.node?.nodeName).join(), entry.value])
+      }).observe({ type: 'layout-shift', buffered: true })
+    })
     page = watch(await context.newPage())
   }, limit)
   after(async () => {
@@ -122,6 +139,8 @@ describe('the portal', { timeout: 400000 }, () => {
   test('a new platform says what to do next, step by step; a tenant and an instance by keyboard alone', limit, async () => {
     const next = page.locator('.steps [aria-current=step] strong')
     await next.filter({ hasText: 'Make a tenant' }).waitFor()
+    const jumped = await page.evaluate(() => window.shifts)
+    assert.ok(jumped.reduce((sum, [, value]) => sum + value, 0) < 0.1, JSON.stringify(jumped))
     await shot(page, 'portal-first')
     await fits('first')
     await tabTo('New tenant')
@@ -341,15 +360,22 @@ describe('the portal', { timeout: 400000 }, () => {
     await r.run('instance', 'start', 'one')
   })
 
-  test('no page scrolls sideways at 400 pixels; light and dark', limit, async () => {
+  test('no page scrolls sideways at 400 pixels, and none jumps while it loads; light and dark', limit, async () => {
     const pages = ['/ui/', '/ui/tokens', '/ui/stacks', '/ui/users', '/ui/theme', '/ui/tenants/acme/instances', '/ui/tenants/acme/packages', '/ui/tenants/acme/sources',
       '/ui/tenants/acme/theme', '/ui/tenants/acme/members', '/ui/instances/one', '/ui/packages/@acme/steady']
+    // Answers come late and in another order than they were asked for, as on a slow line.
+    const late = /\/api\/v1\/(?!events|session|theme\.css|.*(follow=true|theme\.css))/
+    let turn = 0
+    for (const kind of ['request', 'requestfinished', 'requestfailed'])
+      page.on(kind, (req) => { if (late.test(req.url())) asked[kind === 'request' ? 'add' : 'delete'](req) })
+    await page.route(late, (route) => setTimeout(() => void route.continue().catch(() => {}), [300, 60, 180][turn++ % 3]))
     for (const scheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme: scheme })
       for (const path of pages) {
         await page.goto(url(path))
-        await page.locator('main').waitFor()
-        await page.locator('.skeleton').first().waitFor({ state: 'detached' })
+        await settled()
+        const jumped = await page.evaluate(() => window.shifts)
+        assert.ok(jumped.reduce((sum, [, value]) => sum + value, 0) < 0.1, `${scheme} ${path}: ${JSON.stringify(jumped)}`)
         const name = `${scheme}-${path.replace(/^\/ui\/?/, '').replace(/\W+/g, '-') || 'home'}`
         await shot(page, `wide-${name}`)
         await fits(name)
@@ -359,6 +385,7 @@ describe('the portal', { timeout: 400000 }, () => {
       assert.ok(contrast(await style('.muted', 'color'), ground) >= 4.5, scheme)
     }
     await page.emulateMedia({ colorScheme: null })
+    await page.unroute(late)
   })
 
   test('a viewer sees an instance and cannot do what a viewer may not', limit, async () => {

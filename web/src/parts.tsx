@@ -9,7 +9,7 @@ export function message(error: unknown): string {
 }
 
 // Loads once, and again when asked to.
-export function useLoad<T>(load: () => Promise<T>, keys: unknown[]): { value: T | null; error: string | null; reload: () => void; set: (value: T) => void } {
+export function useLoad<T>(load: () => Promise<T>, keys: unknown[]): { value: T | null; error: string | null; ready: boolean; reload: () => void; set: (value: T) => void } {
   const [value, setValue] = useState<T | null>(null)
   const [error, setError] = useState<string | null>(null)
   const [turn, setTurn] = useState(0)
@@ -23,7 +23,8 @@ export function useLoad<T>(load: () => Promise<T>, keys: unknown[]): { value: T 
       live = false
     }
   }, [...keys, turn])
-  return { value, error, reload: useCallback(() => setTurn((n) => n + 1), []), set: setValue }
+  // ready: what stands below will not be moved any more.
+  return { value, error, ready: value !== null || error !== null, reload: useCallback(() => setTurn((n) => n + 1), []), set: setValue }
 }
 
 export function State({ state }: { state: string }) {

@@ -56,6 +56,7 @@ export function Home({ session }: { session: Session }) {
   const platform = useLoad(() => get<Platform>('/platform'), [])
   useEvents<Instance>('instance', instances.reload, instances.reload)
 
+  const ready = [tenants, instances, packages, stacks].every((load) => load.ready)
   document.title = 'Redhouse'
   if (tenants.error) return <Failure text={tenants.error} />
   return (
@@ -64,11 +65,12 @@ export function Home({ session }: { session: Session }) {
         <h1>Tenants</h1>
         {session.user.admin && <button type="button" class="primary" onClick={() => setAdding(true)}>New tenant</button>}
       </div>
+      <Failure text={instances.error ?? packages.error ?? stacks.error} />
       {tenants.value && instances.value && packages.value && stacks.value &&
         <FirstSteps admin={session.user.admin} stacks={stacks.value} tenants={tenants.value} instances={instances.value} packages={packages.value} platform={platform.value} />}
-      {!tenants.value && <Skeleton />}
+      {!ready && <Skeleton />}
       <div class="tiles">
-        {tenants.value?.map((t) => (
+        {ready && tenants.value?.map((t) => (
           <section key={t.slug} class="card tile" aria-label={t.name}>
             <h2><Link to={`/ui/tenants/${t.slug}`}>{t.name}</Link></h2>
             <p class="muted">{t.slug} · {t.members} members · you are {t.role}</p>

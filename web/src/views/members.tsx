@@ -27,7 +27,7 @@ export function Members({ tenant, may }: { tenant: string; may: boolean }) {
           </li>
         ))}
       </ul>
-      {may && (
+      {may && list.ready && (
         <div class="card narrow">
           <h2>Add a member</h2>
           <Form submit="Add" action={async () => { await put(user, role); setUser('') }}>

@@ -25,7 +25,7 @@ export function Stacks({ admin }: { admin: boolean }) {
           </li>
         ))}
       </ul>
-      {admin && (
+      {admin && list.ready && (
         <div class="card narrow">
           <h2>Add a stack</h2>
           <Form

@@ -31,7 +31,7 @@ export function Tokens() {
           </li>
         ))}
       </ul>
-      <div class="card narrow">
+      {list.ready && <div class="card narrow">
         <h2>New token</h2>
         <Form
           submit="Make token"
@@ -45,7 +45,7 @@ export function Tokens() {
           <Choice label="May" name="kind" value={kind} onInput={setKind} options={[['full', 'Do what I may do'], ['read', 'Only read']]} />
           <Choice label="Expires" name="days" value={days} onInput={setDays} options={[['30', 'in 30 days'], ['90', 'in 90 days'], ['365', 'in a year'], ['0', 'never']]} />
         </Form>
-      </div>
+      </div>}
     </>
   )
 }

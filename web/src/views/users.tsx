@@ -23,7 +23,7 @@ export function Users({ tenants }: { tenants: string[] }) {
           </li>
         ))}
       </ul>
-      <div class="card narrow">
+      {list.ready && <div class="card narrow">
         <h2>New user</h2>
         <Form
           submit="Create"
@@ -38,7 +38,7 @@ export function Users({ tenants }: { tenants: string[] }) {
           <Field label="First password" name="password" type="password" value={password} onInput={setPassword} required autocomplete="new-password" hint="To be changed at the first login." />
           <Choice label="Tenant" name="tenant" value={tenant} onInput={setTenant} options={[['', 'none'], ...tenants.map((t): [string, string] => [t, t])]} />
         </Form>
-      </div>
+      </div>}
     </>
   )
 }
