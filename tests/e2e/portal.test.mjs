@@ -292,6 +292,11 @@ describe('the portal', { timeout: 400000 }, () => {
     await card.getByRole('button', { name: 'Build now' }).click()
     await card.locator('.trouble').waitFor({ state: 'detached', timeout: 40000 })
     await card.getByRole('button', { name: 'Remove' }).click()
+    await page.getByRole('dialog').getByText('What it published stays').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('dialog').waitFor({ state: 'detached' })
+    await card.getByRole('button', { name: 'Remove' }).click()
+    await page.locator('dialog button[type=submit]').click()
     await card.waitFor({ state: 'detached' })
   })
 
@@ -355,6 +360,7 @@ describe('the portal', { timeout: 400000 }, () => {
     for (const path of ['/ui/theme', '/ui/tenants/acme/theme']) {
       await page.goto(url(path))
       await page.getByRole('button', { name: 'Reset' }).click()
+      await page.locator('dialog button[type=submit]').click()
       await page.waitForFunction(() => document.querySelector('input[name=token-background]')?.value === '')
     }
     await r.run('instance', 'start', 'one')
@@ -368,7 +374,7 @@ describe('the portal', { timeout: 400000 }, () => {
     let turn = 0
     for (const kind of ['request', 'requestfinished', 'requestfailed'])
       page.on(kind, (req) => { if (late.test(req.url())) asked[kind === 'request' ? 'add' : 'delete'](req) })
-    await page.route(late, (route) => setTimeout(() => void route.continue().catch(() => {}), [300, 60, 180][turn++ % 3]))
+    await page.route(late, (route) => setTimeout(() => void route.continue().catch(() => {}), [150, 30, 90][turn++ % 3]))
     for (const scheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme: scheme })
       for (const path of pages) {

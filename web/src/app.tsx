@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks'
 import { api, get, type Session, whenSessionIsLost } from './api'
 import { closeEvents } from './events'
 import { useLook, wear } from './look'
+import { Missing } from './parts'
 import { go, Link, useLocation } from './router'
 import { Home } from './views/home'
 import { InstanceView } from './views/instance'
@@ -39,7 +40,9 @@ function View({ session, path }: { session: Session; path: string }) {
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
   if (kind === 'theme' && session.user.admin) return <PlatformTheme />
-  return <Home session={session} />
+  if (!kind) return <Home session={session} />
+  document.title = 'Not found · Redhouse'
+  return <Missing text="There is no such page." />
 }
 
 function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {

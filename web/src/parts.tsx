@@ -35,6 +35,11 @@ export function Failure({ text }: { text: string | null }) {
   return text ? <p class="failure" role="alert">{text}</p> : null
 }
 
+// Instead of a view that is not there, or not for this person.
+export function Missing({ text }: { text: string }) {
+  return <Empty title="This cannot be shown"><Failure text={text} /><p><a href="/ui/">Back to the tenants</a></p></Empty>
+}
+
 export function Skeleton({ rows = 3 }: { rows?: number }) {
   return <div class="skeleton" aria-hidden="true">{Array.from({ length: rows }, (_, i) => <div key={i} />)}</div>
 }
@@ -119,7 +124,9 @@ export function Form({ action, submit, children, danger }: { action: () => Promi
 }
 
 // A button that runs an action.
-export function Act({ action, children, kind, disabled }: { action: () => Promise<unknown>; children: ComponentChildren; kind?: string; disabled?: boolean }) {
+// With `sure`, it asks first: what it takes cannot be had back. `label` is for those who do not see what it stands beside.
+export function Act({ action, children, kind, disabled, label, sure }: { action: () => Promise<unknown>; children: ComponentChildren; kind?: string; disabled?: boolean; label?: string; sure?: string }) {
+  const [asking, setAsking] = useState(false)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<string | null>(null)
   return (
@@ -128,8 +135,10 @@ export function Act({ action, children, kind, disabled }: { action: () => Promis
         type="button"
         class={kind}
         disabled={busy || disabled}
+        aria-label={label}
         title={error ?? undefined}
         onClick={() => {
+          if (sure) return setAsking(true)
           setBusy(true)
           setError(null)
           action().then(() => setBusy(false), (failed: unknown) => { setBusy(false); setError(message(failed)) })
@@ -138,6 +147,11 @@ export function Act({ action, children, kind, disabled }: { action: () => Promis
         {children}
       </button>
       {error && <Failure text={error} />}
+      {asking && (
+        <Dialog title={`${label ?? 'Sure'}?`} onClose={() => setAsking(false)}>
+          <Form submit={typeof children === 'string' ? children : 'Yes'} danger action={async () => { await action(); setAsking(false) }}><p>{sure}</p></Form>
+        </Dialog>
+      )}
     </>
   )
 }

@@ -73,12 +73,13 @@ export function Home({ session }: { session: Session }) {
         {ready && tenants.value?.map((t) => (
           <section key={t.slug} class="card tile" aria-label={t.name}>
             <h2><Link to={`/ui/tenants/${t.slug}`}>{t.name}</Link></h2>
-            <p class="muted">{t.slug} · {t.members} members · you are {t.role}</p>
+            <p class="muted">{t.slug} · {t.members} {t.members === 1 ? 'member' : 'members'} · you are {t.role}</p>
             <ul class="plainlist">
               {(instances.value ?? []).filter((i) => i.tenant === t.slug).map((i) => (
                 <li key={i.slug}><Link to={`/ui/instances/${i.slug}`}>{i.name}</Link> <State state={i.state} />
                   {i.state === 'running' && <a class="right" href={i.url}>Open editor</a>}</li>
               ))}
+              {!instances.value?.some((i) => i.tenant === t.slug) && <li class="muted">No instances yet</li>}
             </ul>
           </section>
         ))}

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { get, type Instance, type Session } from '../api'
 import { useEvents } from '../events'
 import { wear } from '../look'
-import { Ago, Failure, Log, Skeleton, State, useLoad } from '../parts'
+import { Ago, Failure, Log, Missing, Skeleton, State, useLoad } from '../parts'
 import { go, Link } from '../router'
 import { Controls, Remove } from './instances'
 
@@ -13,7 +13,7 @@ export function InstanceView({ slug, session }: { slug: string; session: Session
 
   const i = one.value
   document.title = `${i?.name ?? slug} · Redhouse`
-  if (one.error) return <Failure text={one.error} />
+  if (one.error) return <Missing text={one.error} />
   if (!i) return <Skeleton rows={6} />
   const may = session.user.admin || (session.tenants.find((t) => t.slug === i.tenant)?.scopes.includes('instance:control') ?? false)
   const facts: [string, preact.ComponentChildren][] = [
@@ -27,7 +27,7 @@ export function InstanceView({ slug, session }: { slug: string; session: Session
   return (
     <>
       <p class="crumb"><Link to={`/ui/tenants/${i.tenant}`}>{i.tenant}</Link> /</p>
-      <div class="title"><h1>{i.name}</h1><State state={i.state} /><span class="muted">for <Ago at={i.since} /></span></div>
+      <div class="title"><h1>{i.name}</h1><State state={i.state} /><span class="muted">since <Ago at={i.since} /></span></div>
       <Failure text={i.cause} />
       <Controls instance={i} may={may} onRemove={() => setRemoving(true)} />
       <dl class="facts card">{facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>

@@ -22,7 +22,7 @@ export function Members({ tenant, may }: { tenant: string; may: boolean }) {
             <div class="grow"><strong>{m.user}</strong> <span class="muted">{m.email} · since <Ago at={m.since} /></span></div>
             {may
               ? <><Choice label={`Role of ${m.user}`} name={`role-${m.user}`} value={m.role} options={roles} onInput={(to) => void put(m.user, to)} />
-                <Act kind="plain" action={async () => { await api('DELETE', `/tenants/${tenant}/members/${encodeURIComponent(m.user)}`); list.reload() }}>Remove</Act></>
+                <Act kind="plain" label={`Remove ${m.user}`} sure="Takes this person’s rights in the tenant; their account stays." action={async () => { await api('DELETE', `/tenants/${tenant}/members/${encodeURIComponent(m.user)}`); list.reload() }}>Remove</Act></>
               : <span>{m.role}</span>}
           </li>
         ))}

@@ -2,7 +2,7 @@ import DOMPurify from 'dompurify'
 import { marked } from 'marked'
 import { useMemo } from 'preact/hooks'
 import { get, type PackageDetail } from '../api'
-import { Ago, Copy, Failure, Skeleton, useLoad } from '../parts'
+import { Ago, Copy, Failure, Missing, Skeleton, useLoad } from '../parts'
 
 // A README is a stranger's text: sanitised, and no address but https and mailto. Pictures would tell their host who reads; they
 // are shown as the words that stand for them.
@@ -24,7 +24,7 @@ export function PackageView({ name }: { name: string }) {
   const one = useLoad(() => get<PackageDetail>(`/packages/${name}`), [name])
   const p = one.value
   document.title = `${name} · Redhouse`
-  if (one.error) return <Failure text={one.error} />
+  if (one.error) return <Missing text={one.error} />
   if (!p) return <Skeleton rows={6} />
   const tagsOf = (version: string) => Object.entries(p.tags).filter(([, v]) => v === version).map(([tag]) => tag)
   return (

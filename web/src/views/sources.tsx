@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { all, api, follow, get, post, type Build, type Operation, type Source } from '../api'
 import { useEvents } from '../events'
-import { Act, Ago, Copy, Dialog, Empty, Failure, Field, Form, Log, Skeleton, State, useLoad } from '../parts'
+import { Act, Ago, Copy, Dialog, Empty, Failure, Field, Form, Log, Missing, Skeleton, State, useLoad } from '../parts'
 import { Link } from '../router'
 
 // What a git host needs to tell of a push. Its secret is known only now.
@@ -93,7 +93,7 @@ export function Sources({ tenant, may }: { tenant: string; may: boolean }) {
             <div class="row">
               <div class="grow"><strong>{s.url}</strong> <div class="muted">tags {s.tags}</div></div>
               {may && <Act action={() => build(s).finally(list.reload)}>Build now</Act>}
-              {may && <Act kind="plain" action={async () => { await api('DELETE', `/sources/${s.id}`); list.reload() }}>Remove</Act>}
+              {may && <Act kind="plain" label={`Remove ${s.url}`} sure="Takes the source, its builds and their logs. What it published stays." action={async () => { await api('DELETE', `/sources/${s.id}`); list.reload() }}>Remove</Act>}
             </div>
             <Trouble source={s} may={may} />
             <p class="muted">Webhook: <Copy text={s.webhook_url} /></p>
@@ -114,7 +114,7 @@ export function BuildView({ tenant, id }: { tenant: string; id: string }) {
   useEvents<unknown>('build', one.reload, one.reload)
   const b = one.value
   document.title = `${b ? `Build of ${b.ref}` : 'Build'} · Redhouse`
-  if (one.error) return <Failure text={one.error} />
+  if (one.error) return <Missing text={one.error} />
   if (!b) return <Skeleton />
   return (
     <>

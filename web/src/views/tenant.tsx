@@ -1,5 +1,5 @@
 import { get, type Session, type Tenant } from '../api'
-import { Failure, Skeleton, useLoad } from '../parts'
+import { Missing, Skeleton, useLoad } from '../parts'
 import { Link } from '../router'
 import { Instances } from './instances'
 import { Members } from './members'
@@ -15,7 +15,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
   const may = (scope: string) => session.user.admin || scopes.includes(scope)
 
   document.title = `${tenant.value?.name ?? slug} · Redhouse`
-  if (tenant.error) return <Failure text={tenant.error} />
+  if (tenant.error) return <Missing text={tenant.error} />
   return (
     <>
       <div class="title"><h1>{tenant.value?.name ?? <Skeleton rows={1} />}</h1><span class="muted">@{slug}</span></div>

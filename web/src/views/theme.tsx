@@ -144,7 +144,7 @@ function Editor({ path, may, worn }: { path: string; may: boolean; worn: (versio
               const input = e.currentTarget, file = input.files?.[0]
               if (file) save(file).catch((error: unknown) => setWrong(message(error))).finally(() => { input.value = '' })
             }} /></label>
-            <Act kind="plain" disabled={t.version === null} action={async () => {
+            <Act kind="plain" label="Reset all" sure="Takes all values and files that were set here; everything is inherited again." disabled={t.version === null} action={async () => {
               await api('DELETE', path)
               const now = await get<Theme>(path)
               loaded.set(now)

@@ -27,7 +27,7 @@ export function Tokens() {
           <li key={t.id} class="card row">
             <div class="grow"><strong>{t.name}</strong> <code>{t.hint}…</code>
               <div class="muted">made <Ago at={t.created_at} /> · used <Ago at={t.last_used_at} />{t.expires_at ? ` · until ${new Date(t.expires_at).toLocaleDateString()}` : ''}</div></div>
-            <Act kind="plain" action={async () => { await api('DELETE', `/tokens/${t.id}`); list.reload() }}>Remove</Act>
+            <Act kind="plain" label={`Remove ${t.name}`} action={async () => { await api('DELETE', `/tokens/${t.id}`); list.reload() }}>Remove</Act>
           </li>
         ))}
       </ul>

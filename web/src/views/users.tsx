@@ -19,7 +19,7 @@ export function Users({ tenants }: { tenants: string[] }) {
           <li key={u.name} class="card row">
             <div class="grow"><strong>{u.name}</strong> {u.admin && <span class="state">admin</span>}
               <div class="muted">{[u.email, ...u.tenants.map((t) => `${t.slug} (${t.role})`)].filter(Boolean).map((part) => `${part} · `)}last here <Ago at={u.last_login_at} /></div></div>
-            <Act kind="plain" action={async () => { await api('DELETE', `/users/${encodeURIComponent(u.name)}`); list.reload() }}>Remove</Act>
+            <Act kind="plain" label={`Remove ${u.name}`} sure="Ends this person’s sessions and tokens, here and in all tenants. What they published stays." action={async () => { await api('DELETE', `/users/${encodeURIComponent(u.name)}`); list.reload() }}>Remove</Act>
           </li>
         ))}
       </ul>
