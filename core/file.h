@@ -25,7 +25,7 @@ struct file_ops {
     int (*close)(int fd);
 };
 /* NULL restores the system's calls. Not thread-safe: set before any thread. */
-void file_ops_set(const struct file_ops *ops);
+void file_ops_set(const struct file_ops *replacement);
 
 /* base + "/" + name; refuses "..", ".", empty parts, NUL and absolute names in name (ERR_INVALID).
  */

@@ -299,7 +299,7 @@ static struct reading begin(const struct option *table, size_t n, struct pool *p
 }
 
 int option_read(const struct option *table, size_t n, void *out, struct pool *pool,
-                const char *file, char **argv, int *rest, struct err *err)
+                const char *file, char **argv, struct err *err)
 {
     struct reading r = begin(table, n, pool, err);
     int used = 0;
@@ -308,8 +308,7 @@ int option_read(const struct option *table, size_t n, void *out, struct pool *po
         read_environ(&r) != 0 || read_flags(&r, argv, &used) != 0)
         return -1;
     store(&r, out);
-    *rest = used;
-    return 0;
+    return used;
 }
 
 int option_parse_file(const struct option *table, size_t n, void *out, struct pool *pool,

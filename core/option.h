@@ -34,12 +34,12 @@ struct option {
 
 /* Fills *out from the presets, then file (may be NULL), environ, argv. argv holds only flags
  * ("--name value", "--name=value", "--flag"), ended by NULL; the first argument that is not a flag
- * ends it ("--" does too) and its index is stored in *rest. Texts live in the pool, which must
+ * ends it ("--" does too); returns its index, or -1. Texts live in the pool, which must
  * outlive *out. ERR_INVALID "bad_option" or "unknown_option"; *out is touched only when all is
  * well. Variables of the environment that no row names are not looked at, since other programs
  * share the prefix. */
 int option_read(const struct option *table, size_t n, void *out, struct pool *pool,
-                const char *file, char **argv, int *rest, struct err *err);
+                const char *file, char **argv, struct err *err);
 /* "key = value" lines, '#' comments: what option_read does with a file's content (fuzzed). */
 int option_parse_file(const struct option *table, size_t n, void *out, struct pool *pool,
                       struct text content, struct err *err);

@@ -95,13 +95,12 @@ static char *chunk_new(struct pool *pool, size_t n)
 
 void *pool_alloc(struct pool *pool, size_t n)
 {
-    /* nothing still has an address of its own, and is not NULL */
-    size_t rounded = sum(n > 0 ? n : 1, ALIGN - 1) & ~(ALIGN - 1);
-
     pool->size = sum(pool->size, n);
 #ifdef EVERY_ALLOCATION_APART
     return chunk_new(pool, n);
 #endif
+    /* nothing still has an address of its own, and is not NULL */
+    size_t rounded = sum(n > 0 ? n : 1, ALIGN - 1) & ~(ALIGN - 1);
     if (rounded > pool->left) {
         if (rounded > pool->next_chunk / 4)
             return chunk_new(pool, n);

@@ -279,7 +279,7 @@ static struct text cookie_value(struct text cookies, struct text ours)
 void exchange_bearer(const struct exchange *x, struct bearer *bearer)
 {
     struct facts facts;
-    struct text value = TEXT_NONE;
+    struct text value;
 
     *bearer = (struct bearer){.token = x->token, .permissions = x->permissions};
     if (x->user == NULL)

@@ -206,7 +206,7 @@ int gate_on_req(h2o_handler_t *self, h2o_req_t *req)
     r->conn->n_requests++;
     enum verdict verdict = judge(r, &head, &max_body);
     if (verdict != VERDICT_ANSWERED && r->call.body.len > max_body)
-        verdict = too_large(r);
+        (void)too_large(r);
     access_note(req, text_of(r->identity.name), text_of(r->call.id), r->call.peer);
     switch (verdict) {
     case VERDICT_ANSWERED:
@@ -227,11 +227,12 @@ bool gate_early(struct request *r, size_t room, size_t *max_body)
 {
     struct head head;
     enum verdict verdict = judge(r, &head, max_body);
-    size_t declared = head.content_length > 0 ? (size_t)head.content_length : 0;
+
     if (verdict == VERDICT_ANSWERED)
         return false;
+    size_t declared = head.content_length > 0 ? (size_t)head.content_length : 0;
     if (declared > *max_body)
-        verdict = too_large(r);
+        gate_too_large(r);
     else if (declared > room)
         gate_no_room(r);
     return !r->call.answered;

@@ -35,8 +35,8 @@ struct host_entry {
 };
 
 /* For what outlasts its snapshot: requests and WebSockets. */
-struct host_activity *host_activity_hold(struct host_activity *activity);
-void host_activity_drop(struct host_activity *activity);
+struct host_activity *host_activity_hold(struct host_activity *seen);
+void host_activity_drop(struct host_activity *seen);
 
 struct hosts;
 struct hosts *hosts_new(void);

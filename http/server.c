@@ -352,7 +352,7 @@ int http_server_admin_open(struct http_server *server, const char *path, const c
 struct http_server *http_server_start(const struct http_config *config, struct err *err)
 {
     struct http_server *s = xcalloc(1, sizeof(*s));
-    struct listen_address addresses[HTTP_MAX_LISTENERS];
+    struct listen_address addresses[HTTP_MAX_LISTENERS] = {0};
     unsigned n = 0;
 
     s->pool = pool_new();

@@ -56,11 +56,11 @@ static bool is_wanted(const struct call *c, const struct account_tenant *t, stru
 
 static void get_tenants(struct call *c)
 {
-    const struct account_tenant *tenants, *last = NULL;
+    const struct account_tenant *tenants;
     size_t n;
     auto_buf struct buf out = {0};
     struct json_writer w;
-    struct text cursor, next = TEXT_NONE, filter = call_query(c, "filter");
+    struct text cursor, last = TEXT_NONE, next = TEXT_NONE, filter = call_query(c, "filter");
     int64_t limit;
     struct err err;
 
@@ -74,15 +74,18 @@ static void get_tenants(struct call *c)
     json_key(&w, "items");
     json_open_array(&w);
     tenants = account_tenants(c->accounts, &n);
-    for (size_t i = 0; i < n && next.base == NULL; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (!is_wanted(c, &tenants[i], cursor, filter))
             continue;
         if (limit-- == 0) {
-            next = text_of(last->slug);
-        } else if (write_tenant(c, &w, last = &tenants[i], &err) != 0) {
+            next = last;
+            break;
+        }
+        if (write_tenant(c, &w, &tenants[i], &err) != 0) {
             call_fail(c, &err);
             return;
         }
+        last = text_of(tenants[i].slug);
     }
     people_end_list(c, &w, next);
 }

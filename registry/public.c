@@ -27,8 +27,7 @@ static int integrity_of(int fd, struct pool *pool, struct text *out, struct err 
 }
 
 int registry_public_tarball(struct registry *registry, struct pool *pool, struct text name,
-                            struct text version, struct text integrity, int *fd, uint64_t *bytes,
-                            struct err *err)
+                            struct text version, struct text integrity, int *fd, struct err *err)
 {
     struct pkgname split;
     struct uplink_file file;
@@ -54,6 +53,5 @@ int registry_public_tarball(struct registry *registry, struct pool *pool, struct
                        TEXT_ARG(version));
     }
     *fd = file.fd;
-    *bytes = file.bytes;
     return 0;
 }

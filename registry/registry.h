@@ -78,5 +78,4 @@ int registry_publish_tarball(struct registry *registry, struct pool *pool,
  * fetched if it was not here. integrity ("sha512-…") must be what the file has: ERR_UPSTREAM
  * "wrong_integrity". */
 int registry_public_tarball(struct registry *registry, struct pool *pool, struct text name,
-                            struct text version, struct text integrity, int *fd, uint64_t *bytes,
-                            struct err *err);
+                            struct text version, struct text integrity, int *fd, struct err *err);

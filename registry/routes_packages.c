@@ -190,7 +190,7 @@ static void get_tarball(struct call *c)
 {
     struct asked a;
     struct err err;
-    struct uplink_file file;
+    struct uplink_file file = {.fd = -1};
     struct text name = call_param(c, "file");
     int failed;
     if (!asked_to_read(c, &a))

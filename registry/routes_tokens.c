@@ -74,7 +74,7 @@ static void put_token(struct call *c, struct json_writer *w, const struct shown 
 static void get_tokens(struct call *c)
 {
     struct err err;
-    struct json *list;
+    struct json *list = NULL;
     struct shown token;
     if (!asked_went_well(c, read_tokens(c, &list, &err), &err))
         return;
@@ -170,8 +170,8 @@ static void post_token(struct call *c)
     struct err err;
     const struct json *doc;
     struct wanted want;
-    struct shown made;
-    struct text token;
+    struct shown made = {0};
+    struct text token = TEXT_NONE;
     if (!asked_went_well(c, call_json_body(c, &doc, &err), &err) ||
         !asked_went_well(c, read_wanted(doc, &want, &err), &err) ||
         !asked_went_well(c, make_token(c, &want, &made, &token, &err), &err))
@@ -189,7 +189,7 @@ static void post_token(struct call *c)
 static int remove_token(struct call *c, struct text key, struct err *err)
 {
     struct registry *registry = c->area;
-    struct json *list;
+    struct json *list = NULL;
     struct shown token;
     if (read_tokens(c, &list, err) != 0)
         return -1;

@@ -71,13 +71,14 @@ static void get_sources(struct call *c)
 
 static const char one_source[] = "SELECT " SOURCE_COLUMNS " FROM source AS s WHERE s.id = ?2";
 
-static int insert(struct call *c, struct sources *sources, struct text url, struct text tags,
-                  struct text token, const char *id, struct text secret, struct err *err)
+static int insert(struct call *c, struct text url, struct text tags, struct text token,
+                  const char *id, struct text secret, struct err *err)
 {
     static const char count[] = "SELECT count(*) FROM source WHERE tenant = ?";
     static const char sql[] =
         "INSERT INTO source (id, tenant, url, tags, token, secret, created_by, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    struct sources *sources = c->area;
     struct seal *seal = sources->config.seal;
     struct text sealed = TEXT_NONE;
     auto_tx struct db_tx tx = {0};
@@ -143,7 +144,7 @@ static void post_source(struct call *c)
         goto fail;
     }
     random_id(id);
-    if (insert(c, sources, url, tags, token, id, secret, &err) != 0)
+    if (insert(c, url, tags, token, id, secret, &err) != 0)
         goto fail;
     (void)source_look(sources, id, NULL);
     answer_made(c, sources, id, secret);

@@ -94,11 +94,11 @@ static int theme_look(void *arg, struct pool *pool, const char *tenant, struct t
 }
 
 static int public_tarball(void *arg, struct pool *pool, struct text name, struct text version,
-                          struct text integrity, int *fd, uint64_t *bytes, struct err *err)
+                          struct text integrity, int *fd, struct err *err)
 {
     struct app *app = arg;
 
-    return registry_public_tarball(app->registry, pool, name, version, integrity, fd, bytes, err);
+    return registry_public_tarball(app->registry, pool, name, version, integrity, fd, err);
 }
 
 static void on_build_changed(void *arg, const char *tenant, struct text json)

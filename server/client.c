@@ -99,10 +99,11 @@ int client_problem(struct client *client, int status, struct text body, struct e
                    "%.*s", TEXT_ARG(detail));
 }
 
-int client_exchange(struct client *client, struct fetch_request *request, struct fetch_reply *reply,
-                    struct err *err)
+int client_exchange(struct client *client, const struct fetch_request *request,
+                    struct fetch_reply *reply, struct err *err)
 {
     struct fetch_header headers[3];
+    struct fetch_request sent = *request;
     size_t n = request->n_headers;
 
     if (n > 0)
@@ -112,10 +113,10 @@ int client_exchange(struct client *client, struct fetch_request *request, struct
     if (client->token != NULL)
         headers[n++] = (struct fetch_header){TEXT("authorization"),
                                              text_printf(client->pool, "Bearer %s", client->token)};
-    request->headers = headers;
-    request->n_headers = n;
-    request->unix_socket = client->socket;
-    return fetch(client->fetcher, request, client->pool, reply, err);
+    sent.headers = headers;
+    sent.n_headers = n;
+    sent.unix_socket = client->socket;
+    return fetch(client->fetcher, &sent, client->pool, reply, err);
 }
 
 static int send_request(struct client *client, struct fetch_request *request, struct text *body,

@@ -40,6 +40,6 @@ int client_events(struct client *client, const char *path, const char *name,
 /* Inside: one exchange with the credentials, and what a refusal says. */
 struct fetch_request;
 struct fetch_reply;
-int client_exchange(struct client *client, struct fetch_request *request, struct fetch_reply *reply,
-                    struct err *err);
+int client_exchange(struct client *client, const struct fetch_request *request,
+                    struct fetch_reply *reply, struct err *err);
 int client_problem(struct client *client, int status, struct text body, struct err *err);

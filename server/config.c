@@ -158,12 +158,13 @@ static int fill(struct config *config, struct pool *pool, struct err *err)
 int config_read(struct config *config, struct pool *pool, char **argv, int *rest, struct err *err)
 {
     const char *file = pool_printf(pool, "%s/redhouse.conf", find_data(argv));
-    int words = 0;
+    int words;
 
     *config = (struct config){0};
     if (access(file, R_OK) != 0)
         file = NULL;
-    if (option_read(config_options, config_n_options, config, pool, file, argv, &words, err) != 0)
+    words = option_read(config_options, config_n_options, config, pool, file, argv, err);
+    if (words < 0)
         return -1;
     if (rest == NULL && argv[words] != NULL)
         return err_set(

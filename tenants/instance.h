@@ -51,9 +51,14 @@ int instance_delete(struct tenants *tenants, const char *id, struct err *err);
 /* Ids of all rows, for the keeper's start. */
 int instance_each(struct tenants *tenants, int (*fn)(void *arg, struct text id, struct err *err),
                   void *arg, struct err *err);
-/* The API's object, for one row by id, or a list after the slug `cursor` of the tenants whose ids
- * are in the JSON array `ids` (absent: of all). *last_slug is absent when the list ended. */
+struct instance_page {
+    struct text ids;    /* a JSON array of the tenants' ids; absent: of all */
+    struct text cursor; /* the slug to go on after */
+    int64_t limit;
+    struct text next; /* filled: absent when the list ended */
+};
+
+/* The API's object, for one row by id, or a page of a list. */
 int instance_json(struct tenants *tenants, struct json_writer *w, struct text id, struct err *err);
-int instance_list_json(struct tenants *tenants, struct json_writer *w, struct text ids,
-                       struct text cursor, int64_t limit, struct text *last_slug, struct pool *pool,
-                       struct err *err);
+int instance_list_json(struct tenants *tenants, struct json_writer *w, struct instance_page *page,
+                       struct pool *pool, struct err *err);

@@ -86,27 +86,26 @@ int instance_json(struct tenants *tenants, struct json_writer *w, struct text id
     return 0;
 }
 
-int instance_list_json(struct tenants *tenants, struct json_writer *w, struct text ids,
-                       struct text cursor, int64_t limit, struct text *last_slug, struct pool *pool,
-                       struct err *err)
+int instance_list_json(struct tenants *tenants, struct json_writer *w, struct instance_page *page,
+                       struct pool *pool, struct err *err)
 {
     static const char sql[] = "SELECT " JSON_COLUMNS " FROM instance"
                               " WHERE (?1 IS NULL OR tenant IN (SELECT value FROM json_each(?1)))"
                               " AND slug > ?2 AND desired <> 'removed' ORDER BY slug LIMIT ?3";
     auto_read struct db_read r = db_read(tenants->config.control, err);
     auto_rows struct db_rows q = {0};
+    struct text after = page->cursor.base != NULL ? page->cursor : TEXT("");
     struct row row;
     int64_t n = 0;
 
-    if (r.conn == NULL || db_each (&q, r.conn, err, sql, "ssi", ids,
-                                   cursor.base != NULL ? cursor : TEXT(""), limit) != 0)
+    if (r.conn == NULL || db_each (&q, r.conn, err, sql, "ssi", page->ids, after, page->limit) != 0)
         return -1;
     struct snapshot *accounts = account_snapshot(tenants->config.account);
-    *last_slug = TEXT_NONE;
+    page->next = TEXT_NONE;
     while (next_row(&q, pool, &row)) {
         write_row(tenants, w, pool, accounts, &row);
-        if (++n == limit)
-            *last_slug = row.slug;
+        if (++n == page->limit)
+            page->next = row.slug;
     }
     snapshot_drop(accounts);
     return q.failed ? -1 : 0;

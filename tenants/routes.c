@@ -66,23 +66,23 @@ static int visible_tenants(struct call *c, struct text *ids, struct err *err)
 
 static void get_instances(struct call *c)
 {
-    struct text ids, cursor, last;
-    int64_t limit;
+    struct instance_page page = {0};
     struct err err;
     auto_buf struct buf out = {0};
     struct json_writer w;
 
     buf_init(&out, 4u << 20);
     json_writer_init(&w, &out);
-    if (call_page(c, &limit, &cursor, &err) != 0 || visible_tenants(c, &ids, &err) != 0)
+    if (call_page(c, &page.limit, &page.cursor, &err) != 0 ||
+        visible_tenants(c, &page.ids, &err) != 0)
         goto fail;
     json_open(&w);
     json_key(&w, "items");
     json_open_array(&w);
-    if (instance_list_json(c->area, &w, ids, cursor, limit, &last, c->pool, &err) != 0)
+    if (instance_list_json(c->area, &w, &page, c->pool, &err) != 0)
         goto fail;
     json_close_array(&w);
-    json_put_text(&w, "next", last);
+    json_put_text(&w, "next", page.next);
     json_close(&w);
     call_json(c, 200, &out);
     return;

@@ -132,11 +132,14 @@ static int copy_tarball(struct tenants *tenants, struct pool *pool, const struct
     ssize_t n;
 
     if (tenants->config.public_tarball(tenants->config.public_arg, pool, pin->name, pin->version,
-                                       pin->integrity, &fd, bytes, err) != 0)
+                                       pin->integrity, &fd, err) != 0)
         return -1;
-    while ((n = read(fd, block, sizeof(block))) > 0)
+    *bytes = 0;
+    while ((n = read(fd, block, sizeof(block))) > 0) {
         if (file_write_all(out, block, (size_t)n, err) != 0)
             return -1;
+        *bytes += (uint64_t)n;
+    }
     return n == 0 ? 0 : err_errno(err, "The tarball of %.*s cannot be read", TEXT_ARG(pin->name));
 }
 

@@ -51,7 +51,7 @@ struct tenants_config {
     /* A public package's tarball through the uplink, verified against integrity: an open file. */
     void *public_arg;
     int (*public_tarball)(void *arg, struct pool *pool, struct text name, struct text version,
-                          struct text integrity, int *fd, uint64_t *bytes, struct err *err);
+                          struct text integrity, int *fd, struct err *err);
 
     /* The theme of a tenant, from the themes area: the object of docs/runtime.md, and the CSS of
      * typed tokens for waiting pages (static for the call's pool). */

@@ -22,6 +22,7 @@ const each = (list) =>
 // name, what it runs, minutes that one run may take
 const suites = [
   ['check', whole('bash', 'tests/check/run'), 5],
+  ['tidy', whole('bash', 'tests/check/tidy'), 8],
   ['unit', whole('ctest', '--preset', 'dev', '-L', 'unit|replay'), 10],
   ['threads', whole('ctest', '--preset', 'tsan', '-L', 'threads'), 10],
   ['plugins', each(plugins), 3],

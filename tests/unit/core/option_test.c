@@ -58,7 +58,11 @@ static int read_args(struct err *err, const char *path, const char *const *args)
 
     for (size_t i = 0; args[i] != NULL; i++)
         argv[i] = pool_strdup(pool, args[i]);
-    return option_read(table, ROWS, &config, pool, path, argv, &rest, err);
+    int words = option_read(table, ROWS, &config, pool, path, argv, err);
+    if (words < 0)
+        return -1;
+    rest = words;
+    return 0;
 }
 #define READ(err, path, ...) read_args(err, path, (const char *const[]){__VA_ARGS__, NULL})
 
