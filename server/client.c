@@ -144,7 +144,7 @@ int client_send(struct client *client, const char *method, const char *path, str
                                     .n_headers = type != NULL ? 1 : 0,
                                     .body = body};
     struct json *parsed = NULL;
-    struct text answer;
+    struct text answer = TEXT_NONE;
 
     if (send_request(client, &request, &answer, err) != 0 ||
         (answer.len > 0 && json_read(client->pool, answer, JSON_MAX_NODES, &parsed, err) != 0))
