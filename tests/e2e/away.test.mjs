@@ -7,7 +7,7 @@ import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { editor, launch, login, shot } from './browser.mjs'
+import { editor, launch, login, reconnected, shot } from './browser.mjs'
 import { alive, chain } from './processes.mjs'
 import { raw, Redhouse, sleep, until } from './redhouse.mjs'
 
@@ -142,15 +142,6 @@ class World {
     this.same(this.demo, this.node)
   }
 
-  // Node-RED's editor tries again by itself, later and later, and has a link for who will not wait.
-  reconnected() {
-    return until('the editor is connected again', async () => {
-      const now = this.page.locator('.red-ui-notification a', { hasText: 'Try now' })
-      if (await now.isVisible()) await now.click()
-      return !await this.page.locator('.red-ui-notification', { hasText: /lost connection/i }).isVisible()
-    })
-  }
-
   // The form of the portal, filled, in a browser that knows nobody yet.
   async form() {
     const tab = await (await this.browser.newContext()).newPage()
@@ -220,7 +211,7 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
     })
 
     test('the deploy is repeated', limit, async () => {
-      await w.reconnected()
+      await reconnected(w.page)
       await w.deploys('without a server')
     })
 
@@ -258,7 +249,7 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
 
     test('the deploy is stored once it goes on', limit, async () => {
       await until('the editor says how it went', async () => !await w.dirty() || await w.note(/error|failed/i).isVisible(), 60000)
-      await w.reconnected()
+      await reconnected(w.page)
       if (await w.dirty()) await w.deploys('stood still')
       else await w.deployed('stood still')
     })

@@ -249,7 +249,7 @@ describe('webhooks and addresses of sources', () => {
   const look = async (url) => {
     const made = await r.api('POST', '/api/v1/tenants/demo/sources', { url }, { cookie: owner })
     assert.equal(made.status, 201, `${url}: ${JSON.stringify(made.body)}`)
-    return { ...made.body, secret: made.headers.get('x-redhouse-webhook-secret') }
+    return { ...made.body, secret: made.body.webhook_secret }
   }
   const cause = (id) => until('the look is noted', async () => (await r.api('GET', `/api/v1/sources/${id}`, undefined, { cookie: owner })).body.cause, 60000)
   const remove = (id) => r.api('DELETE', `/api/v1/sources/${id}`, undefined, { cookie: owner })

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from './redhouse.mjs'
+import { root, until } from './redhouse.mjs'
 
 const { chromium } = createRequire(join(root, 'tests', 'package.json'))('playwright-core')
 const shots = join(root, 'build', 'shots')
@@ -13,6 +13,11 @@ export async function launch(args = []) {
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', ...args],
   })
+}
+
+// For launch: the names of this domain lead to this machine. *.localhost does by itself.
+export function mapped(domain) {
+  return domain === 'localhost' ? [] : [`--host-resolver-rules=MAP *.${domain} 127.0.0.1, MAP ${domain} 127.0.0.1`]
 }
 
 export async function shot(page, name) {
@@ -45,4 +50,13 @@ export function contrast(a, b) {
   }
   const [high, low] = [light(a), light(b)].sort((x, y) => y - x)
   return (high + 0.05) / (low + 0.05)
+}
+
+// Waits until the editor has its connection back. It tries again by itself, later and later, and has a link for who will not wait.
+export function reconnected(page) {
+  return until('the editor is connected again', async () => {
+    const now = page.locator('.red-ui-notification a', { hasText: 'Try now' })
+    if (await now.isVisible()) await now.click()
+    return !await page.locator('.red-ui-notification', { hasText: /lost connection/i }).isVisible()
+  })
 }

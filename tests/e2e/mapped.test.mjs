@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { editor, launch, login, shot } from './browser.mjs'
+import { editor, launch, login, mapped, shot } from './browser.mjs'
 import { publishDocument } from './publish.mjs'
 import { raw, Redhouse, until } from './redhouse.mjs'
 
@@ -106,7 +106,7 @@ describe('a mapped host name over plain HTTP', limit, () => {
     portalHost = `example.test:${r.port}`
     editorUrl = `http://demo.example.test:${r.port}`
     appUrl = `http://demo--app.example.test:${r.port}`
-    browser = await launch(['--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP example.test 127.0.0.1'])
+    browser = await launch(mapped('example.test'))
     context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
     page = await context.newPage()
   }, limit)

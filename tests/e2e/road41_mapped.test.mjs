@@ -1,0 +1,3 @@
+import { road } from './road.mjs'
+
+road('node-red@4.1', 'example.test')

@@ -1,0 +1,3 @@
+import { road } from './road.mjs'
+
+road('node-red@5', 'example.test')
