@@ -153,13 +153,16 @@ static const struct route routes[] = {
      .handle = post_session,
      .secret = true,
      .lane = LANE_PASSWORD,
-     .summary = "log in"},
+     .summary = "log in",
+     .body = "Login",
+     .answer = "Session"},
     {.method = "GET",
      .path = "/api/v1/session",
      .handle = get_session,
      .who = WHO_USER,
      .before_change = true,
-     .summary = "who you are and what you may"},
+     .summary = "who you are and what you may",
+     .answer = "Session"},
     {.method = "DELETE",
      .path = "/api/v1/session",
      .handle = delete_session,
@@ -173,7 +176,8 @@ static const struct route routes[] = {
      .who = WHO_USER,
      .lane = LANE_PASSWORD,
      .before_change = true,
-     .summary = "change your password"},
+     .summary = "change your password",
+     .body = "PasswordChange"},
 };
 
 int login_routes(struct people *people, struct router *router, struct err *err)

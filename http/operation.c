@@ -302,12 +302,15 @@ static const struct route routes[] = {
      .path = "/api/v1/operations",
      .handle = get_operations,
      .who = WHO_USER,
-     .summary = "long-running actions, newest first"},
+     .summary = "long-running actions, newest first",
+     .query = "limit cursor state",
+     .answer = "[Operation]"},
     {.method = "GET",
      .path = "/api/v1/operations/:id",
      .handle = get_operation,
      .who = WHO_USER,
-     .summary = "one long-running action"},
+     .summary = "one long-running action",
+     .answer = "Operation"},
 };
 
 int operations_routes(struct operations *operations, struct router *router, struct err *err)

@@ -41,6 +41,11 @@ struct route {
     unsigned faces;      /* 0: FACE_PLATFORM */
     size_t max_body;     /* 0: 64 KiB */
     const char *summary; /* for OpenAPI and docs/api.md */
+    /* For OpenAPI, words between blanks. The parameters beside the path's, of server/api.json;
+     * what the body and the answer hold: a schema of server/api.json, "[Name]" for a list of it
+     * in pages, or a media type. */
+    const char *query, *body, *answer;
+    int status; /* of success; 0: 200, or 204 without an answer */
     /* Answers on the loop when the bytes lie ready in memory; false: go to the worker. */
     bool (*ready)(struct call *c);
     /* Open to somebody whose password must be changed first (session and password routes). */

@@ -50,7 +50,7 @@ static void get_openapi(struct call *c)
     auto_buf struct buf out = {0};
 
     buf_init(&out, 4u << 20);
-    openapi_write(&out, app->router, app->public_url);
+    openapi_write(&out, app->router, app->public_url, app->cookie);
     call_json(c, 200, &out);
 }
 
@@ -202,15 +202,19 @@ static const struct route routes[] = {
      .path = "/api/v1/events",
      .handle = get_events,
      .who = WHO_USER,
-     .summary = "what happens, as server-sent events"},
+     .summary = "what happens, as server-sent events",
+     .query = "last-event-id",
+     .answer = "text/event-stream"},
     {.method = "GET",
      .path = "/api/v1/platform",
      .handle = get_platform,
-     .summary = "names and addresses"},
+     .summary = "names and addresses",
+     .answer = "Platform"},
     {.method = "GET",
      .path = "/api/v1/openapi.json",
      .handle = get_openapi,
-     .summary = "this API as OpenAPI 3.1"},
+     .summary = "this API as OpenAPI 3.1",
+     .answer = "OpenApi"},
     {.method = "GET",
      .path = "/.redhouse/health",
      .handle = get_health,

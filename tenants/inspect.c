@@ -144,12 +144,15 @@ static const struct route routes[] = {
      .path = "/api/v1/instances/:instance/settings.js",
      .handle = get_settings,
      .who = WHO_USER,
-     .summary = "the settings.js of an instance, without its secrets"},
+     .summary = "the settings.js of an instance, without its secrets",
+     .answer = "text/javascript"},
     {.method = "GET",
      .path = "/api/v1/instances/:instance/revisions",
      .handle = get_revisions,
      .who = WHO_USER,
-     .summary = "the deploys of an instance, newest first"},
+     .summary = "the deploys of an instance, newest first",
+     .query = "limit cursor",
+     .answer = "[Revision]"},
 };
 
 int inspect_routes(struct tenants *tenants, struct router *router, struct err *err)

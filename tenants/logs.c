@@ -27,7 +27,9 @@ static const struct route routes[] = {
      .path = "/api/v1/instances/:instance/logs",
      .handle = get_logs,
      .who = WHO_USER,
-     .summary = "the log's tail (?tail=200); with ?follow=true as events"},
+     .summary = "the log's tail (?tail=200); with ?follow=true as events",
+     .query = "tail follow",
+     .answer = "text/plain text/event-stream"},
 };
 
 int logs_routes(struct tenants *tenants, struct router *router, struct err *err)

@@ -210,12 +210,16 @@ static const struct route routes[] = {
      .path = "/api/v1/stacks",
      .handle = get_stacks,
      .who = WHO_USER,
-     .summary = "the stacks"},
+     .summary = "the stacks",
+     .answer = "[Stack]"},
     {.method = "POST",
      .path = "/api/v1/stacks",
      .handle = post_stack,
      .who = WHO_ADMIN,
-     .summary = "installs a stack from its committed lock file"},
+     .summary = "installs a stack from its committed lock file",
+     .body = "NewStack",
+     .answer = "Started",
+     .status = 202},
 };
 
 int stack_routes(struct tenants *tenants, struct router *router, struct err *err)
