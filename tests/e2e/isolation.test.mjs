@@ -2,8 +2,11 @@
 // serves cannot drive an editor.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { alive, chain } from './processes.mjs'
+import { publishDocument } from './publish.mjs'
 import { instanceCookie, npm, raw, Redhouse, root, sleep, until } from './redhouse.mjs'
 
 const hello = join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello')
@@ -27,6 +30,29 @@ describe('two tenants', () => {
       const said = await raw(r, app, '/try')
       return said.status === 200 && JSON.parse(said.text)
     })
+  }
+
+  // Deploys a flow whose exec node runs what is posted; answers what runs it: {code, text} of lines of shell.
+  async function shell(host) {
+    const nodes = [
+      { id: 'aa', type: 'tab', label: 'x' },
+      { id: 'b1', type: 'http in', z: 'aa', url: '/sh', method: 'post', wires: [['b2']] },
+      { id: 'b2', type: 'change', z: 'aa', rules: [{ t: 'set', p: 'payload', pt: 'msg', to: 'payload.word', tot: 'msg' }], wires: [['b3']] },
+      { id: 'b3', type: 'exec', z: 'aa', command: 'sh -c', addpay: 'payload', append: '', useSpawn: 'false', timer: '90', oldrc: false, wires: [['b4'], [], []] },
+      { id: 'b4', type: 'http response', z: 'aa', wires: [] },
+    ]
+    const answer = await edit(host, '/flows', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(nodes) })
+    assert.ok([200, 204].includes(answer.status), `deploy: ${answer.status} ${answer.text}`)
+    const app = host.replace('.', '--app.')
+    const run = async (line) => {
+      const word = `'echo ${Buffer.from(line).toString('base64')} | base64 -d >/tmp/line; timeout 60 sh /tmp/line 2>&1; code=$?; echo; echo CODE $code'`
+      const said = await raw(r, app, '/sh', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ word }), ms: 100000 })
+      assert.equal(said.status, 200, said.text)
+      const [, text, code] = said.text.match(/^([^]*)\nCODE (\d+)\n$/)
+      return { code: Number(code), text: text.trim() }
+    }
+    await until('the exec node answers', async () => (await run('echo here')).text === 'here')
+    return run
   }
 
   before(async () => {
@@ -111,7 +137,7 @@ describe('two tenants', () => {
       const sh = (cmd) => { try { return child.execSync(cmd, { timeout: 5000 }).toString().trim() } catch (e) { return 'FAILED ' + String(e.stderr || e.message).trim() } };
       out.id = sh('id -u');
       out.ps = sh('ls /proc | grep -c "^[0-9]"');
-      out.data = sh('ls /data/.. | tr "\\\\n" " "');
+      out.data = sh('ls /data/.. | tr "\\n" " "');
       out.hostdata = sh('ls ${r.data}');
       out.shadow = sh('cat /etc/shadow');
       out.root = sh('ls /root');
@@ -129,6 +155,92 @@ describe('two tenants', () => {
     assert.match(seen.write, /FAILED/)
     assert.match(seen.mount, /FAILED/)
     assert.match(seen.unshare, /FAILED/)
+  })
+
+  test('an exec node sees its own sandbox and nothing else', async () => {
+    const run = await shell('two.localhost')
+    const { id: mine } = await r.instanceState('two'), { id: theirs } = await r.instanceState('one')
+    const others = chain(r, theirs), own = chain(r, mine)
+    const secret = join(r.data, 'secret.key')
+    for (const path of [secret, join(r.data, 'instances', theirs), join(r.data, 'run', 'instances', theirs, 'editor.sock')]) assert.ok(existsSync(path), path)
+
+    const { text: status } = await run('echo uid $(id -u); grep -E "^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):" /proc/self/status')
+    assert.match(status, /^uid [1-9]\d*$/m)
+    assert.equal(status.match(/^Cap\w+:\s+0{16}$/gm)?.length, 5, status)
+    assert.match(status, /^NoNewPrivs:\s+1$/m)
+    assert.match(status, /^Seccomp:\s+2$/m)
+    assert.equal((await run('echo mine >/data/of-exec && cat /data/of-exec')).text, 'mine')
+
+    // What it cannot do ends with a status that is not 0, whoever it asks.
+    const connect = (path) => `node -e 'require("net").connect(process.argv[1], () => process.exit(0)).on("error", (e) => { console.error(e.code); process.exit(3) })' '${path}'`
+    assert.equal((await run(connect('/nowhere'))).code, 3, 'node does not run: the test tests nothing')
+    const refused = {
+      'the data folder': `ls ${r.data}`,
+      'the key': `cat ${secret}`,
+      'a file beside the data folder': `echo x >${r.data}/x`,
+      'the folder of the other': `ls ${r.data}/instances/${theirs} || ls /data/../${theirs} || ls /instances`,
+      'the socket of its editor': connect(`${r.data}/run/instances/${theirs}/editor.sock`),
+      'its way to the server': connect(`${r.data}/run/instances/${theirs}/server.sock`),
+      'its warden': connect(`${r.data}/run/instances/${theirs}/warden.sock`),
+      'its own warden': connect(`${r.data}/run/instances/${mine}/warden.sock`),
+      'the environment of the other': `cat /proc/${others.node.pid}/environ`,
+      'the files of the other through /proc': `ls /proc/${others.node.pid}/root/data`,
+      'the server': `kill -9 ${r.ready.pid}`,
+      'the other': `kill -9 ${others.node.pid}`,
+      'its warden by a signal': `kill -9 ${own.warden.pid}`,
+      'another user': 'su -c true || sudo -n true || setpriv --reuid 0 true',
+      'a namespace': 'unshare -Ur true || unshare -m true || unshare -n true',
+      'a mount': 'mkdir -p /tmp/m && mount -t proc proc /tmp/m',
+      'a device': 'mknod /tmp/disk b 8 0 || cat /dev/mem || cat /dev/kmsg',
+      'a kernel setting': 'echo 1 >/proc/sys/kernel/sysrq || echo b >/proc/sysrq-trigger',
+      'the control groups': 'mkdir /sys/fs/cgroup/x || echo max >/sys/fs/cgroup/memory.max || ls /sys/fs/cgroup/redhouse',
+      'a program of the product': 'echo x >>/stack/bin/node || rm /stack/bin/node',
+    }
+    for (const [what, line] of Object.entries(refused)) {
+      const said = await run(line)
+      assert.notEqual(said.code, 0, `${what}: ${said.text}`)
+      assert.notEqual(said.code, 124, `${what}: hangs`)
+    }
+    const around = await run(`for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; cat $p/mountinfo; done; cat /proc/net/unix /etc/hosts; env; find / -xdev -name '*${theirs}*' 2>/dev/null`)
+    for (const name of [theirs, 'one.localhost', '@demo']) assert.ok(!around.text.includes(name), `${name} shows: ${around.text}`)
+    assert.ok((await run('ls -d /proc/[0-9]* | wc -l')).text < 12)
+    for (const one of [...Object.values(others), ...Object.values(own)]) assert.ok(alive(one), one.name)
+  })
+
+  test('an exec node reaches the packages of its own tenant, and neither others nor the machine', async (t) => {
+    const heard = createServer((socket) => socket.end('reached')).listen(0, '127.0.0.1')
+    await new Promise((done) => heard.once('listening', done))
+    t.after(() => heard.close())
+    let reached = 0
+    heard.on('connection', () => { reached++ })
+    const run = await shell('two.localhost')
+    await r.api('PUT', '/npm/@other%2fown', publishDocument('@other/own', '1.0.0').body, { authorization: `Bearer ${eve.token}` })
+
+    // Status and the first bytes of an answer, or the code of an error.
+    const get = async (path, { host = 'localhost', port = r.port, headers = {} } = {}) => (await run(`node -e 'const [host, port, path, headers] = process.argv.slice(1)
+      require("http").get({ host, port, path, headers: JSON.parse(headers), timeout: 5000 }, (a) => { let t = ""; a.on("data", (c) => t += c); a.on("end", () => console.log(a.statusCode, t.slice(0, 300))) })
+        .on("error", (e) => console.log(e.code)).on("timeout", (e) => console.log("TIMEOUT"))' '${host}' ${port} '${path}' '${JSON.stringify(headers)}'`)).text
+    for (const path of ['/', '/login', '/ui/', '/api/v1/session', '/api/v1/instances', '/api/v1/tenants', '/hooks/x', '/.redhouse/catalogue.json'])
+      for (const headers of [{}, { authorization: `Bearer ${eve.token}` }, { host: `one.localhost:${r.port}` }])
+        assert.match(await get(path, { headers }), /^(400|401|403|404) /, `${path} ${JSON.stringify(headers)}`)
+    for (const host of ['one.localhost', 'one--app.localhost']) assert.match(await get('/flows', { host }), /^(400|401|403|404) |^E\w+$/, host)
+    assert.match(await get('/', { port: heard.address().port }), /^ECONNREFUSED$/)
+    for (const host of ['192.0.2.1', '169.254.169.254', '10.0.0.1']) assert.match(await get('/', { host, port: 80 }), /^(ENETUNREACH|ECONNREFUSED|EHOSTUNREACH)$/, host)
+    assert.equal(reached, 0)
+
+    // The worst flow knows a token of its tenant.
+    const address = `localhost:${r.port}/npm/`
+    await run(`printf 'registry=http://${address}\\n//${address}:_authToken=${eve.token}\\n' >/tmp/npmrc`)
+    const npm = (line) => run(`cd /tmp && mkdir -p own && cd own && npm --userconfig /tmp/npmrc --cache /tmp/cache --fetch-retries=0 ${line}`)
+    assert.deepEqual(await npm('view @other/own version'), { code: 0, text: '1.0.0' })
+    assert.match((await npm('--userconfig /dev/null view @other/own version')).text, /E40[14]/)
+    for (const line of ['view @demo/node-red-hello version', 'pack @demo/node-red-hello', 'install @demo/node-red-hello'])
+      assert.match((await npm(line)).text, /E404/, line)
+    for (const path of ['/npm/@demo%2fnode-red-hello', '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz', '/npm/-/v1/search?text=hello'])
+      assert.doesNotMatch(await get(path, { headers: { authorization: `Bearer ${eve.token}` } }), /^200 .*hello/s, path)
+    const published = await npm(`version >/dev/null && echo '{"name":"@demo/evil","version":"1.0.0"}' >package.json && npm --userconfig /tmp/npmrc --cache /tmp/cache publish`)
+    assert.match(published.text, /E40[34]/)
+    assert.equal((await r.api('GET', '/npm/@demo%2fevil', undefined, { authorization: `Bearer ${ada.token}` })).status, 404)
   })
 
   test('a flow reaches its own storage and the registry, and no other service', async () => {
