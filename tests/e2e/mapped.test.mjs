@@ -1,5 +1,5 @@
 // A host name of one's own over plain HTTP: no trusted origin, so a browser sends no Sec-Fetch headers and takes no __Host-
-// cookies. One login, a deploy, the rules of the cookies; and what a flow's page can do to the editor and to the portal.
+// cookies. One login, a deploy, and the rules of the cookies.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { writeFileSync } from 'node:fs'
@@ -22,72 +22,6 @@ const flow = [
   { id: 'b4', type: 'change', z: 'aa', rules: [{ t: 'set', p: 'headers', pt: 'msg', to: '{"set-cookie":["own=1; Path=/","wide=1; Path=/; Domain=example.test"]}', tot: 'json' }], x: 420, y: 200, wires: [['b3']] },
   { id: 'b3', type: 'http response', z: 'aa', x: 600, y: 200, wires: [] },
 ]
-
-// What runs in the flow's page: each way in that HTML knows. Nothing here may throw.
-async function attack({ editor, portal, comms }) {
-  const seen = {}
-  const ask = async (name, url, options) => {
-    try {
-      const answer = await fetch(url, { credentials: 'include', signal: AbortSignal.timeout(10000), ...options })
-      seen[name] = { type: answer.type, status: answer.status, text: (await answer.text()).slice(0, 200) }
-    } catch (error) {
-      seen[name] = { error: error.name }
-    }
-  }
-  const nodes = JSON.stringify([{ id: 'ee', type: 'tab', label: 'stolen' }])
-  await ask('read', `${editor}/flows`)
-  await ask('readOpaque', `${editor}/flows`, { mode: 'no-cors' })
-  await ask('write', `${editor}/flows`, { method: 'POST', body: nodes, headers: { 'content-type': 'application/json' } })
-  await ask('writeOpaque', `${editor}/flows`, { method: 'POST', mode: 'no-cors', body: nodes })
-  await ask('inject', `${editor}/inject/a1`, { method: 'POST', mode: 'no-cors' })
-  await ask('session', `${portal}/api/v1/session`)
-  await ask('stop', `${portal}/api/v1/instances/demo/stop`, { method: 'POST', mode: 'no-cors', body: '{}' })
-  await ask('token', `${portal}/api/v1/tokens`, { method: 'POST', mode: 'no-cors', body: '{"name":"stolen"}' })
-  await ask('remove', `${portal}/api/v1/instances/demo?confirm=demo`, { method: 'DELETE' })
-  await ask('logout', `${portal}/api/v1/session`, { method: 'DELETE' })
-
-  // A form that posts needs no permission to read the answer.
-  const posted = (url) => new Promise((done) => {
-    const frame = document.createElement('iframe')
-    frame.name = `f${Math.random()}`
-    document.body.append(frame)
-    const form = document.createElement('form')
-    Object.assign(form, { action: url, method: 'POST', target: frame.name, enctype: 'text/plain' })
-    const input = document.createElement('input')
-    Object.assign(input, { name: '[{"id":"ee","type":"tab","label":"', value: 'stolen"}]' })
-    form.append(input)
-    document.body.append(form)
-    frame.onload = () => done(true)
-    setTimeout(() => done(false), 10000)
-    form.submit()
-  })
-  await posted(`${editor}/flows`)
-  await posted(`${portal}/api/v1/instances/demo/stop`)
-
-  // A frame shows that it was refused by an error page, in which nothing can be found either.
-  const framed = (url) => new Promise((done) => {
-    const frame = document.createElement('iframe')
-    frame.src = url
-    frame.className = 'probe'
-    document.body.append(frame)
-    frame.onload = () => done(true)
-    setTimeout(() => done(false), 10000)
-  })
-  await framed(`${editor}/`)
-  await framed(`${portal}/`)
-
-  // The socket of the editor: whoever is let in hears "auth" answered with "ok".
-  seen.socket = await new Promise((done) => {
-    const heard = []
-    window.heard = heard
-    const socket = new WebSocket(comms)
-    socket.onopen = () => { socket.send('{"subscribe":"debug"}'); socket.send('{"auth":"guess"}') }
-    socket.onmessage = (event) => { heard.push(String(event.data)); if (/"auth"/.test(event.data)) done(heard) }
-    socket.onclose = () => done([...heard, 'closed'])
-    setTimeout(() => done([...heard, 'silent']), 10000)
-  })
-  return seen
-}
 
 describe('a mapped host name over plain HTTP', limit, () => {
   let r, browser, context, page, token, portalHost, editorUrl, appUrl
@@ -169,39 +103,10 @@ describe('a mapped host name over plain HTTP', limit, () => {
     await until('the page is served', async () => (await raw(r, 'demo--app.example.test', '/page')).status === 200)
   })
 
-  test('a page of a flow drives neither the editor nor the portal', limit, async () => {
-    const before = await flows()
-    const had = await tokens()
+  test('an app sets cookies for its own host only', limit, async () => {
     const tab = await context.newPage()
     await tab.goto(`${appUrl}/page`)
-    const seen = await tab.evaluate(attack, { editor: editorUrl, portal: `http://${portalHost}`, comms: `ws://demo.example.test:${r.port}/comms` })
-    for (const name of ['read', 'write', 'session', 'remove', 'logout']) assert.equal(seen[name].error, 'TypeError', `${name}: ${JSON.stringify(seen[name])}`)
-    for (const name of ['readOpaque', 'writeOpaque', 'inject', 'stop', 'token']) assert.ok(seen[name].error || (seen[name].type === 'opaque' && seen[name].text === ''), `${name}: ${JSON.stringify(seen[name])}`)
-    assert.ok(seen.socket.some((m) => /"auth":"fail"|closed/.test(m)) && !seen.socket.some((m) => /"auth":"ok"/.test(m)), JSON.stringify(seen.socket))
-    for (const frame of tab.frames().slice(1)) {
-      const found = await frame.evaluate(() => [document.querySelectorAll('.red-ui-palette-node, form input, main').length, location.href]).catch(() => [0, frame.url()])
-      assert.equal(found[0], 0, `framed: ${found[1]} ${frame.url()}`)
-    }
-    // A message that the editor hears does not reach the page's socket.
-    const shown = await page.locator('.red-ui-debug-msg').count()
-    await page.evaluate(() => fetch('inject/a1', { method: 'POST' }))
-    await until('the editor hears it', async () => await page.locator('.red-ui-debug-msg').count() > shown)
-    assert.doesNotMatch(JSON.stringify(await tab.evaluate(() => window.heard)), /debug/)
-    // A window that the page opens is another origin's.
-    const [opened] = await Promise.all([context.waitForEvent('page'), tab.evaluate((url) => { window.other = window.open(url) }, `${editorUrl}/`)])
-    await opened.waitForSelector('.red-ui-palette-node[data-palette-type=inject]', { timeout: 60000 })
-    assert.equal(await tab.evaluate(() => { try { return String(window.other.document.title) } catch (error) { return error.name } }), 'SecurityError')
-    await opened.close()
     await tab.close()
-
-    assert.deepEqual(await flows(), before)
-    assert.equal((await r.instanceState('demo')).state, 'running')
-    assert.equal(await tokens(), had)
-    const session = await page.evaluate(async () => (await fetch('settings')).json())
-    assert.equal(session.user?.username, 'dev')
-  })
-
-  test('an app sets cookies for its own host only', limit, async () => {
     const all = await context.cookies()
     assert.deepEqual(all.filter((c) => c.name === 'own').map((c) => c.domain), ['demo--app.example.test'])
     assert.deepEqual(all.filter((c) => c.name === 'wide'), [])
