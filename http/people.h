@@ -15,8 +15,9 @@ struct people_config {
     struct account *account;
     struct db *control;
     struct hosts *hosts;
-    const char *public_url;  /* of the portal, no trailing slash */
-    const char *cookie_name; /* "redhouse_ab12", with __Host- in front under https */
+    const char *public_url;   /* of the portal, no trailing slash */
+    const char *cookie_name;  /* "redhouse_ab12", with __Host- in front under https */
+    const char *shared_scope; /* "@name", which no tenant may be called; NULL: none */
     void *arg;
     /* May this tenant (id) be removed? err says why not. Removes what the areas hold of it. */
     int (*remove_tenant)(void *arg, const char *tenant, struct err *err);

@@ -118,6 +118,18 @@ static void answer_tenant(struct call *c, struct text slug, int status)
         people_answer_object(c, status, &out);
 }
 
+/* A tenant's packages are private, those of the shared scope are not: one name cannot be both. */
+static int check_not_shared(const struct people *people, struct text slug, struct err *err)
+{
+    const char *shared = people->config.shared_scope;
+
+    if (shared == NULL || !text_is(slug, shared + (shared[0] == '@')))
+        return 0;
+    return err_set(err, ERR_CONFLICT, "slug_reserved",
+                   "\"@%.*s\" is the npm scope that all users share; choose another slug.",
+                   TEXT_ARG(slug));
+}
+
 static void post_tenant(struct call *c)
 {
     struct people *people = c->area;
@@ -128,6 +140,7 @@ static void post_tenant(struct call *c)
 
     if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "slug", &slug, &err) != 0 ||
         json_want_text(doc, "name", &name, &err) != 0 ||
+        check_not_shared(people, slug, &err) != 0 ||
         account_tenant_create(people->config.account, slug, name.len > 0 ? name : slug, id, &err) !=
             0)
         call_fail(c, &err);

@@ -2,6 +2,7 @@
 
 #include "core/err.h"
 #include "core/pool.h"
+#include "http/account.h"
 #include "http/ready.h"
 #include "registry/area.h"
 #include "registry/catalogue.h"
@@ -52,6 +53,22 @@ static void open_uplink(struct registry *r)
     r->uplink = uplink_open(&config);
 }
 
+/* A tenant's packages would be everybody's from one start to the next. */
+static int check_platform_scope(const struct registry *r, struct err *err)
+{
+    const char *scope = r->config.platform_scope;
+    if (scope == NULL)
+        return 0;
+    struct snapshot *accounts = account_snapshot(r->config.account);
+    bool taken = account_tenant_by_slug(accounts, text_of(scope)) != NULL;
+    snapshot_drop(accounts);
+    return taken ? err_set(err, ERR_CONFLICT, "scope_taken",
+                           "\"@%s\" belongs to the tenant \"%s\": it cannot be the scope that all "
+                           "users share. Choose another --platform-scope.",
+                           scope, scope)
+                 : 0;
+}
+
 struct registry *registry_open(const struct registry_config *config, struct err *err)
 {
     struct registry *r = xcalloc(1, sizeof *r);
@@ -60,7 +77,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
     open_uplink(r);
-    if (origin_reload(r, err) != 0) {
+    if (check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0) {
         registry_close(r);
         return NULL;
     }

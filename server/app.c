@@ -288,6 +288,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                    .hosts = app->hosts,
                                    .public_url = app->public_url,
                                    .cookie_name = app->cookie,
+                                   .shared_scope = config->platform_scope,
                                    .arg = app,
                                    .remove_tenant = remove_tenant,
                                    .count_instances = count_instances};

@@ -101,7 +101,7 @@ export class Redhouse {
     const log = openSync(join(this.data, 'server.log'), 'a')
     this.process = spawn(binary, ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, '--domain', this.domain,
       '--stacks', this.options.stacks ?? stacks, '--ready-fd', '3', ...(this.options.args ?? [])],
-    { cwd: root, env: this.env(), stdio: ['ignore', log, log, 'pipe'], detached: true })
+    { cwd: root, env: this.env(), stdio: this.options.stdio ?? ['ignore', log, log, 'pipe'], detached: true })
     this.ended = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })))
     this.ready = await this.line()
   }
