@@ -1,5 +1,6 @@
 // The product's own limits, cgroup v2, on machines whose controllers are bound to v1: a User-Mode Linux guest
-// runs one instance under them (cgroup2/inside.mjs). Without sanitizers: the guest has little address space.
+// runs instances under them: one that does as it is told (cgroup2/inside.mjs), and Node-RED started by the server
+// (cgroup2/real.mjs). Without sanitizers: the guest has little address space.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -15,24 +16,27 @@ function buildPlain() {
   const dir = path.join(root, 'build/release');
   const run = (...args) => execFileSync('cmake', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   if (!fs.existsSync(path.join(dir, 'build.ninja'))) run('--preset', 'release');
-  run('--build', '--preset', 'release', '-j2', '--target', 'redhouse-warden', 'broker_tool');
+  run('--build', '--preset', 'release', '-j2', '--target', 'redhouse', 'redhouse-warden', 'broker_tool');
 }
 
-test('an instance runs under cgroup v2 limits', async () => {
+test('instances run under cgroup v2 limits', async () => {
   stacks();
   buildPlain();
   const out = fs.mkdtempSync(path.join(os.tmpdir(), 'redhouse-uml-'));
   const guest = spawn('linux.uml', ['mem=1200M', 'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', 'con=null',
     'con0=null,fd:1', 'quiet', `init=${path.join(root, 'tests/e2e/cgroup2/init')}`, `OUT=${out}`, `ROOT=${root}`,
-    'REDHOUSE_BUILD=build/release', `REDHOUSE_WARDEN=${path.join(root, 'build/redhouse-warden')}`, 'REDHOUSE_PATIENCE_MS=90000'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    'REDHOUSE_BUILD=build/release', `REDHOUSE_BINARY=${path.join(root, 'build/redhouse')}`, 'REDHOUSE_UPLINK=http://127.0.0.1:9/',
+    `REDHOUSE_WARDEN=${path.join(root, 'build/redhouse-warden')}`, 'REDHOUSE_PATIENCE_MS=90000'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let console_ = '';
   for (const stream of [guest.stdout, guest.stderr]) stream.on('data', (part) => { console_ += part; });
   const timer = setTimeout(() => process.kill(-guest.pid, 'SIGKILL'), DEADLINE_MS);
   await new Promise((resolve) => { guest.on('close', resolve); });
   clearTimeout(timer);
   const read = (name) => { try { return fs.readFileSync(path.join(out, name), 'utf8'); } catch { return ''; } };
-  const tap = read('inside.tap');
-  assert.equal(read('status').trim(), '0', `${tap}\n${console_.slice(-2000)}`);
-  assert.match(tap, /^# pass 8$/m);
+  for (const [part, tests] of [['inside', 8], ['real', 2]]) {
+    const tap = read(`${part}.tap`);
+    assert.equal(read(`${part}.status`).trim(), '0', `${tap}\n${console_.slice(-2000)}`);
+    assert.match(tap, new RegExp(`^# pass ${tests}$`, 'm'));
+  }
   fs.rmSync(out, { recursive: true });
 });
