@@ -206,7 +206,7 @@ int gate_on_req(h2o_handler_t *self, h2o_req_t *req)
     r->conn->n_requests++;
     enum verdict verdict = judge(r, &head, &max_body);
     if (verdict != VERDICT_ANSWERED && r->call.body.len > max_body)
-        (void)too_large(r);
+        verdict = too_large(r);
     access_note(req, text_of(r->identity.name), text_of(r->call.id), r->call.peer);
     switch (verdict) {
     case VERDICT_ANSWERED:
