@@ -10,23 +10,59 @@
 #include "registry/package.h"
 #include "registry/pkgname.h"
 
+#include <string.h>
+
 #define MAX_OWNERS 100
 #define MAX_MESSAGE 1000
 
-/* Opens the transaction and reads the package; checks ownership and, if given, the revision. */
-static int begin(const struct change *c, struct db_tx *tx, struct text rev, struct package *p,
-                 struct err *err)
+enum gravity {
+    CHANGE_OPEN,   /* in a tenant: who may publish may */
+    CHANGE_OWNERS, /* takes something away, or hands it over: owners only, in a tenant too */
+};
+
+static bool owns_tenant(const struct change *c)
 {
-    bool owner = true;
+    for (size_t i = 0; c->tenant != NULL && i < c->who->n_members; i++)
+        if (strcmp(c->who->members[i].tenant, c->tenant) == 0)
+            return c->who->members[i].role == ROLE_OWNER;
+    return false;
+}
+
+/* What came from git belongs to nobody but the tenant. */
+static int has_owners(const struct change *c, struct db_conn *conn, bool *has, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM package_owner WHERE package = ?";
+    int64_t n = 0;
+    if (db_get(conn, c->pool, err, sql, "s", "i", c->name, &n) != 0)
+        return -1;
+    *has = n > 0;
+    return 0;
+}
+
+static int check_owner(const struct change *c, struct db_conn *conn, enum gravity gravity,
+                       struct err *err)
+{
+    bool owner = false, owned = true;
+    if (c->who->admin || owns_tenant(c) || (c->tenant != NULL && gravity == CHANGE_OPEN))
+        return 0;
+    if (package_is_owner(conn, c->pool, c->name, text_of(c->who->user), &owner, err) != 0 ||
+        has_owners(c, conn, &owned, err) != 0)
+        return -1;
+    if (owner || (c->tenant != NULL && !owned))
+        return 0;
+    return err_set(err, ERR_FORBIDDEN, "not_owner", "Only the owners of \"%.*s\"%s may %s.",
+                   TEXT_ARG(c->name), c->tenant != NULL ? " and of its tenant" : "",
+                   gravity == CHANGE_OPEN ? "change it" : "remove it or say who owns it");
+}
+
+/* Opens the transaction and reads the package; checks ownership and, if given, the revision. */
+static int begin(const struct change *c, enum gravity gravity, struct db_tx *tx, struct text rev,
+                 struct package *p, struct err *err)
+{
     if (db_begin(tx, c->registry->config.control, err) != 0 ||
-        package_get(tx->conn, c->pool, c->name, p, err) != 0)
+        package_get(tx->conn, c->pool, c->name, p, err) != 0 ||
+        check_owner(c, tx->conn, gravity, err) != 0)
         return -1;
-    if (c->tenant == NULL && !c->who->admin &&
-        package_is_owner(tx->conn, c->pool, c->name, text_of(c->who->user), &owner, err) != 0)
-        return -1;
-    if (!owner)
-        return err_set(err, ERR_FORBIDDEN, "not_owner",
-                       "Only the owners of \"%.*s\" may change it.", TEXT_ARG(c->name));
     return package_check_rev(c->pool, p, rev, err);
 }
 
@@ -43,7 +79,7 @@ int change_set_tag(const struct change *c, struct text tag, struct text version,
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
-    if (pkgname_check_tag(tag, err) != 0 || begin(c, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (pkgname_check_tag(tag, err) != 0 || begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
         package_set_tag(tx.conn, c->pool, c->name, tag, version, err) != 0)
         return -1;
     return end(c, &tx, err);
@@ -53,7 +89,7 @@ int change_remove_tag(const struct change *c, struct text tag, struct err *err)
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
-    if (begin(c, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
         package_remove_tag(tx.conn, c->name, tag, err) != 0)
         return -1;
     return end(c, &tx, err);
@@ -80,7 +116,8 @@ int change_deprecate(const struct change *c, const struct json *doc, struct err 
     struct text rev = TEXT_NONE;
     int changed = 0;
     auto_tx struct db_tx tx = {0};
-    if (json_want_text(doc, "_rev", &rev, err) != 0 || begin(c, &tx, rev, &p, err) != 0)
+    if (json_want_text(doc, "_rev", &rev, err) != 0 ||
+        begin(c, CHANGE_OPEN, &tx, rev, &p, err) != 0)
         return -1;
     json_each (version, json_get(doc, "versions")) {
         int rows = deprecate_one(c, &tx, version, err);
@@ -141,7 +178,7 @@ int change_keep_versions(const struct change *c, const struct json *doc, struct 
     size_t left;
     auto_tx struct db_tx tx = {0};
     if (json_want_text(json_get(doc, "dist-tags"), "latest", &latest, err) != 0 ||
-        begin(c, &tx, rev, &p, err) != 0 ||
+        begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
         remove_missing(c, &tx, json_get(doc, "versions"), &left, err) != 0)
         return -1;
     bool has_latest =
@@ -156,7 +193,8 @@ int change_remove(const struct change *c, struct text rev, struct err *err)
     struct package p;
     size_t left;
     auto_tx struct db_tx tx = {0};
-    if (begin(c, &tx, rev, &p, err) != 0 || remove_missing(c, &tx, NULL, &left, err) != 0)
+    if (begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
+        remove_missing(c, &tx, NULL, &left, err) != 0)
         return -1;
     return end(c, &tx, err);
 }
@@ -173,7 +211,8 @@ int change_owners(const struct change *c, const struct json *doc, struct text re
      */
     if (text_is(rev, "undefined"))
         rev = TEXT_NONE;
-    if (begin(c, &tx, rev, &p, err) != 0 || package_clear_owners(tx.conn, c->name, err) != 0)
+    if (begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
+        package_clear_owners(tx.conn, c->name, err) != 0)
         return -1;
     json_each (owner, list) {
         struct text name = TEXT_NONE;

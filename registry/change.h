@@ -1,8 +1,10 @@
 /*
  * What may be done to versions that are there: tags, deprecation, removal, owners. Each is one
  * transaction that does the whole of it, so that npm's three unguarded steps of an unpublish cannot
- * stop half-way. Rights towards the name were judged before (origin.h); ownership in the platform's
- * scope is judged here.
+ * stop half-way. Rights towards the name were judged before (origin.h), ownership is judged here:
+ * in the platform's scope only a package's owners change it; in a tenant's, who may publish may
+ * also tag and deprecate, but removing and naming owners is for the package's owners and the
+ * tenant's. A tenant's package without owners came from git and is for all who may publish.
  */
 #pragma once
 

@@ -3,6 +3,7 @@
 #include "core/bundle.h"
 #include "core/err.h"
 #include "core/pool.h"
+#include "registry/commands.h"
 #include "registry/nodetypes.h"
 #include "registry/semver.h"
 
@@ -10,6 +11,7 @@
 #define MAX_README ((size_t)1 << 18)
 #define MAX_SOURCE ((size_t)4 << 20)
 #define MAX_SOURCES 200
+#define MAX_COMMANDS 1000
 #define MAX_NODES 100000
 #define BAD ERR_UNPROCESSABLE, "bad_manifest"
 
@@ -21,6 +23,9 @@ struct reading {
     const struct json *nodes; /* second walk: the "node-red".nodes object */
     size_t sources;
     struct nodetypes types;
+    struct text folder; /* third walk: of commands */
+    struct commands_file *files;
+    size_t n_files;
 };
 
 /* npm drops the first folder, whatever it is called. */
@@ -156,6 +161,34 @@ static int read_node_red(struct reading *r, struct text tarball, struct err *err
     return 0;
 }
 
+static int on_command(void *arg, const struct bundle_entry *entry, struct bundle_walk *walk,
+                      struct err *err)
+{
+    struct reading *r = arg;
+    struct text name = inner_name(entry->name);
+    if (entry->is_dir || !commands_in_folder(r->folder, name) || ++r->n_files > MAX_COMMANDS)
+        return 0;
+    struct commands_file *file = pool_alloc(r->pool, sizeof *file);
+    *file = (struct commands_file){text_dup(r->pool, name), r->files};
+    r->files = file;
+    return 0;
+}
+
+static int read_commands(struct reading *r, struct text tarball, struct err *err)
+{
+    struct manifest *m = r->m;
+    size_t slash = text_find(m->name, '/', 0);
+    struct text base = slash == SIZE_MAX ? m->name : text_sub(m->name, slash + 1, SIZE_MAX);
+    m->commands = commands_of_bin(r->pool, m->doc, base);
+    r->folder = commands_folder(r->pool, m->doc);
+    if (r->folder.base == NULL)
+        return 0;
+    if (bundle_walk(tarball, BUNDLE_TGZ, &bundle_package_limits, on_command, r, err) != 0)
+        return -1;
+    m->commands = commands_of_files(r->pool, r->files);
+    return 0;
+}
+
 static int read_package_json(struct reading *r, struct err *err)
 {
     struct manifest *m = r->m;
@@ -188,7 +221,8 @@ int manifest_read(struct pool *pool, struct text tarball, struct manifest *out, 
     r->pool = pool;
     r->m = &m;
     if (bundle_walk(tarball, BUNDLE_TGZ, &bundle_package_limits, on_entry, r, err) != 0 ||
-        read_package_json(r, err) != 0 || read_node_red(r, tarball, err) != 0)
+        read_package_json(r, err) != 0 || read_node_red(r, tarball, err) != 0 ||
+        read_commands(r, tarball, err) != 0)
         return -1;
     *out = m;
     return 0;

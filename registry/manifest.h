@@ -20,7 +20,8 @@ struct manifest {
     uint64_t unpacked_bytes;
     bool install_script; /* pre-, post- or install, or a binding.gyp that implies one */
     bool shrinkwrap;
-    bool node_red; /* has a node-red section */
+    struct text commands; /* JSON object of names to paths (commands.h); absent when none */
+    bool node_red;        /* has a node-red section */
     struct text
         node_red_version; /* the range of Node-RED it asks for; absent when it does not say */
     struct text types;    /* JSON array of node types, "[]" when none */

@@ -27,23 +27,30 @@ static const char *const omitted[] = {"_id",
                                       "_npmOperationalInternal",
                                       "signatures",
                                       "directories",
+                                      "bundleDependencies",
                                       "bundledDependencies",
                                       NULL};
 
-/* Members of the abbreviated form that are copied as they are. */
-static const char *const kept[] = {"dependencies",
-                                   "acceptDependencies",
-                                   "optionalDependencies",
-                                   "devDependencies",
-                                   "bundleDependencies",
-                                   "peerDependencies",
-                                   "peerDependenciesMeta",
-                                   "engines",
-                                   "funding",
-                                   "cpu",
-                                   "os",
-                                   "libc",
-                                   NULL};
+/* What decides what is installed and run: taken from the package.json in the tarball, whatever the
+ * client's document says of it, so that who reads the document sees what will happen. */
+static const struct {
+    const char *key;
+    bool list;  /* a list, or a word; else an object */
+    bool brief; /* in the abbreviated form too */
+} truths[] = {
+    {"dependencies", false, true},
+    {"acceptDependencies", false, true},
+    {"optionalDependencies", false, true},
+    {"devDependencies", false, true},
+    {"peerDependencies", false, true},
+    {"peerDependenciesMeta", false, true},
+    {"engines", false, true},
+    {"cpu", true, true},
+    {"os", true, true},
+    {"libc", true, true},
+    {"scripts", false, false},
+};
+#define N_TRUTHS (sizeof truths / sizeof truths[0])
 
 static bool listed(const char *const *list, struct text key)
 {
@@ -61,29 +68,58 @@ static void put_raw(struct json_writer *w, const char *key, const struct json *n
     json_raw(w, node->raw);
 }
 
-/* "bin": "cli.js" means a command called like the package. */
-static void put_bin(struct json_writer *w, const struct versiondoc *doc)
+static bool is_truth(struct text key)
 {
-    const struct json *bin = json_get(doc->published, "bin");
-    if (bin == NULL || bin->type != JSON_STRING) {
-        put_raw(w, "bin", bin);
-        return;
+    for (size_t i = 0; i < N_TRUTHS; i++)
+        if (text_is(key, truths[i].key))
+            return true;
+    return false;
+}
+
+/* A member of the wrong kind means nothing to the clients that we know and is left out. */
+static void put_truths(struct json_writer *w, const struct versiondoc *doc, bool all)
+{
+    for (size_t i = 0; i < N_TRUTHS; i++) {
+        const struct json *node = json_get(doc->tarball->doc, truths[i].key);
+        if (node == NULL || (!all && !truths[i].brief))
+            continue;
+        if (truths[i].list ? node->type == JSON_ARRAY || node->type == JSON_STRING
+                           : node->type == JSON_OBJECT)
+            put_raw(w, truths[i].key, node);
     }
-    json_key(w, "bin");
-    json_open(w);
-    json_key_text(w, doc->name->base);
-    json_raw(w, bin->raw);
-    json_close(w);
+}
+
+/* Names of packages; true means all dependencies. */
+static void put_bundled(struct json_writer *w, const struct json *package_json)
+{
+    const struct json *bundled = json_get(package_json, "bundleDependencies");
+    if (bundled == NULL)
+        bundled = json_get(package_json, "bundledDependencies");
+    if (bundled != NULL && bundled->type == JSON_BOOL)
+        bundled = bundled->boolean ? json_get(package_json, "dependencies") : NULL;
+    if (bundled == NULL || (bundled->type != JSON_ARRAY && bundled->type != JSON_OBJECT))
+        return;
+    json_key(w, "bundleDependencies");
+    json_open_array(w);
+    json_each (name, bundled)
+        if (bundled->type == JSON_OBJECT)
+            json_text(w, name->key);
+        else if (name->type == JSON_STRING)
+            json_text(w, name->text);
+    json_close_array(w);
 }
 
 static void put_common(struct json_writer *w, const struct versiondoc *doc)
 {
-    put_bin(w, doc);
-    put_raw(w, "directories", json_get(doc->published, "directories"));
-    if (json_get(doc->published, "bundleDependencies") == NULL)
-        put_raw(w, "bundleDependencies", json_get(doc->published, "bundledDependencies"));
-    json_put_bool(w, "_hasShrinkwrap", doc->tarball->shrinkwrap);
-    if (doc->tarball->install_script)
+    const struct manifest *tarball = doc->tarball;
+    if (tarball->commands.base != NULL) {
+        json_key(w, "bin");
+        json_raw(w, tarball->commands);
+    }
+    put_raw(w, "directories", json_get(tarball->doc, "directories"));
+    put_bundled(w, tarball->doc);
+    json_put_bool(w, "_hasShrinkwrap", tarball->shrinkwrap);
+    if (tarball->install_script)
         json_put_bool(w, "hasInstallScript", true);
 }
 
@@ -91,7 +127,7 @@ static void put_manifest(struct pool *pool, struct json_writer *w, const struct 
 {
     json_open(w);
     json_each (member, doc->published) {
-        if (listed(omitted, member->key))
+        if (listed(omitted, member->key) || is_truth(member->key))
             continue;
         json_key_text(w, member->key);
         json_raw(w, member->raw);
@@ -104,6 +140,7 @@ static void put_manifest(struct pool *pool, struct json_writer *w, const struct 
     json_put_text(w, "name", doc->publisher);
     json_put_str(w, "email", "");
     json_close(w);
+    put_truths(w, doc, true);
     put_common(w, doc);
     json_close(w);
 }
@@ -113,8 +150,8 @@ static void put_abbreviated(struct json_writer *w, const struct versiondoc *doc)
     json_open(w);
     json_put_text(w, "name", doc->name->full);
     json_put_text(w, "version", doc->version);
-    for (const char *const *key = kept; *key != NULL; key++)
-        put_raw(w, *key, json_get(doc->published, *key));
+    put_raw(w, "funding", json_get(doc->published, "funding"));
+    put_truths(w, doc, false);
     put_common(w, doc);
     json_close(w);
 }

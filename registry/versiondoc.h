@@ -17,7 +17,8 @@ struct versiondoc {
     const struct pkgname *name;
     struct text version;
     const struct json *published;   /* the manifest that is published, or the package.json */
-    const struct manifest *tarball; /* what the tarball says */
+    const struct manifest *tarball; /* what the tarball says: it alone tells what is installed and
+                                       run (dependencies, commands, scripts, engines, platforms) */
     struct text publisher;          /* user name */
     const unsigned char *sha512_sum, *sha1_sum;
     /* out, in the pool */

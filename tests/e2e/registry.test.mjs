@@ -52,7 +52,7 @@ const ask = (path, { who = 'dev', method = 'GET', headers = {}, body } = {}) =>
   })
 const put = (name, doc, who = 'dev') => ask(name.replace('/', '%2f'), { who, method: 'PUT', body: doc })
 const publish = async (name, version, options, who) => {
-  const answer = await put(name, document(name, version, options?.tgz ?? tarball(name, version), options), who)
+  const answer = await put(name, document(name, version, options?.tgz ?? tarball(name, version, options?.manifest), options), who)
   assert.equal(answer.status, 201, await answer.text())
 }
 const error = async (answer) => (await answer.json()).error

@@ -39,7 +39,8 @@ static void a_publish_is_read_back_in_both_forms(void **state)
     struct err err;
     struct text tarball = world_tarball(
         pool, NAME, "1.0.0",
-        ",\"scripts\":{\"postinstall\":\"x\"},\"node-red\":{\"nodes\":{\"h\":\"hello.js\"}}");
+        ",\"scripts\":{\"postinstall\":\"x\"},\"bin\":\"./cli.js\",\"dependencies\":{\"a\":\"^1\"},"
+        "\"node-red\":{\"nodes\":{\"h\":\"hello.js\"}}");
 
     assert_works(world_put(w, pool, &ada, NAME,
                            world_document(pool, NAME, "1.0.0", "latest", tarball), &err),
@@ -188,6 +189,83 @@ static void in_the_shared_scope_owners_decide(void **state)
                  "not_owner");
 }
 
+/* The document of world_document promises a command, a dependency and a harmless script. */
+static void what_is_installed_and_run_is_told_by_the_tarball_alone(void **state)
+{
+    struct world *w = *state;
+    auto_pool struct pool *pool = pool_new();
+    struct identity ada = world_who(w, pool, w->ada, SCOPE_ALL);
+    struct err err;
+    struct text tarball = world_tarball(
+        pool, NAME, "1.0.0",
+        ",\"scripts\":{\"install\":\"steal\"},\"dependencies\":{\"evil\":\"1.0.0\"},"
+        "\"optionalDependencies\":{\"o\":\"1\"},\"peerDependencies\":\"odd\","
+        "\"bundledDependencies\":true,\"os\":[\"linux\"],\"engines\":{\"node\":\">=20\"},"
+        "\"directories\":{\"bin\":\"./\"}");
+
+    assert_works(world_put(w, pool, &ada, NAME,
+                           world_document(pool, NAME, "1.0.0", "latest", tarball), &err),
+                 err);
+    for (int form = 0; form < 2; form++) {
+        struct json *doc =
+            packument(w, pool, NAME, form == 0 ? PACKUMENT_FULL : PACKUMENT_ABBREVIATED);
+        const struct json *version = json_get(json_get(doc, "versions"), "1.0.0");
+        assert_text(json_get(version, "dependencies")->raw, "{\"evil\":\"1.0.0\"}");
+        assert_text(json_get(version, "optionalDependencies")->raw, "{\"o\":\"1\"}");
+        assert_text(json_get(version, "bundleDependencies")->raw, "[\"evil\"]");
+        assert_text(json_get(version, "os")->raw, "[\"linux\"]");
+        assert_text(json_get(version, "engines")->raw, "{\"node\":\">=20\"}");
+        assert_true(json_get(version, "hasInstallScript")->boolean);
+        assert_null(json_get(version, "bin"));
+        assert_null(json_get(version, "peerDependencies"));
+        if (form == 0)
+            assert_text(json_get(version, "scripts")->raw, "{\"install\":\"steal\"}");
+    }
+}
+
+static void in_a_tenant_who_publishes_may_publish_all_and_only_owners_take_away(void **state)
+{
+    struct world *w = *state;
+    auto_pool struct pool *pool = pool_new();
+    struct err err;
+    struct json *doc;
+
+    assert_works(account_member_set(w->account, w->acme, w->bob, ROLE_DEVELOPER, &err), err);
+    struct identity ada = world_who(w, pool, w->ada, SCOPE_ALL),
+                    dev = world_who(w, pool, w->bob, SCOPE_ALL);
+    assert_works(world_publish(w, pool, &ada, NAME, "1.0.0", &err), err);
+    assert_works(world_publish(w, pool, &dev, NAME, "1.0.1", &err), err);
+    struct change change = world_change(w, pool, &dev, w->acme, NAME);
+    assert_works(change_set_tag(&change, TEXT("old"), TEXT("1.0.0"), &err), err);
+    assert_fails(change_remove(&change, TEXT_NONE, &err), err, ERR_FORBIDDEN, "not_owner");
+    assert_works(json_read(pool, TEXT("{\"versions\":{\"1.0.0\":{}}}"), 10, &doc, &err), err);
+    assert_fails(change_keep_versions(&change, doc, TEXT_NONE, &err), err, ERR_FORBIDDEN,
+                 "not_owner");
+    assert_works(json_read(pool, TEXT("{\"maintainers\":[{\"name\":\"bob\"}]}"), 10, &doc, &err),
+                 err);
+    assert_fails(change_owners(&change, doc, TEXT_NONE, &err), err, ERR_FORBIDDEN, "not_owner");
+    change.who = &ada;
+    assert_works(change_owners(&change, doc, TEXT_NONE, &err), err);
+    change.who = &dev;
+    assert_works(change_remove(&change, TEXT_NONE, &err), err);
+    /* What came from git is nobody's but the tenant's. */
+    struct tarball_publish build = {.tarball = world_tarball(pool, "@acme/built", "1.0.0", NULL),
+                                    .tenant = w->acme,
+                                    .user = TEXT("ada"),
+                                    .source = TARBALL_BUILD};
+    struct text name, version;
+    assert_works(registry_publish_tarball(w->registry, pool, &build, &name, &version, &err), err);
+    change = world_change(w, pool, &dev, w->acme, "@acme/built");
+    assert_works(change_remove(&change, TEXT_NONE, &err), err);
+    /* What a developer made, the tenant's owner may remove without being named in it. */
+    assert_works(world_publish(w, pool, &dev, "@acme/other", "1.0.0", &err), err);
+    change = world_change(w, pool, &ada, w->acme, "@acme/other");
+    assert_fails(change_remove(&change, TEXT_NONE, &err), err, ERR_FORBIDDEN, "not_owner");
+    assert_works(account_member_set(w->account, w->acme, w->ada, ROLE_OWNER, &err), err);
+    ada = world_who(w, pool, w->ada, SCOPE_ALL & ~(uint32_t)SCOPE_TENANT_ADMIN);
+    assert_works(change_remove(&change, TEXT_NONE, &err), err);
+}
+
 struct racer {
     struct world *w;
     const struct identity *who;
@@ -316,6 +394,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_the_tarball_denies_is_refused_and_stays_invisible),
     TEST(only_who_may_publish_does),
     TEST(in_the_shared_scope_owners_decide),
+    TEST(what_is_installed_and_run_is_told_by_the_tarball_alone),
+    TEST(in_a_tenant_who_publishes_may_publish_all_and_only_owners_take_away),
     TEST(of_many_at_once_one_wins_a_version),
     TEST(first_versions_that_come_at_once_all_stay),
     TEST(a_build_goes_down_the_same_funnel),
