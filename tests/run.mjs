@@ -25,6 +25,7 @@ const suites = [
   ['tidy', whole('bash', 'tests/check/tidy'), 8],
   ['unit', whole('ctest', '--preset', 'dev', '-L', 'unit|replay'), 10],
   ['threads', whole('ctest', '--preset', 'tsan', '-L', 'threads'), 10],
+  ['fuzz', whole('bash', 'tests/fuzz/run'), 6],
   ['plugins', each(plugins), 3],
   ['hostile', each(files('tests/hostile', '.test.mjs')), 4],
   ['e2e', each(files('tests/e2e', '.test.mjs')), 8],
