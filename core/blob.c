@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,10 +15,17 @@
 
 #define DIR_MODE 0700
 #define FILE_MODE 0600
+#define MOST_ASKED 4
 
 struct blobs {
     char *dir;
     atomic_bool made[256]; /* which folders are known to be on disk, by their first byte */
+    pthread_rwlock_t held; /* shared: bytes are being stored; alone: some are removed */
+    struct {
+        blob_needed needed;
+        void *arg;
+    } asked[MOST_ASKED];
+    size_t n_asked;
 };
 
 struct blob_writer {
@@ -56,6 +64,12 @@ struct blobs *blobs_open(const char *dir, struct err *err)
         file_sync_dir(dir, err) != 0 || clear_temp(temp, err) != 0)
         return NULL;
     struct blobs *blobs = xcalloc(1, sizeof(*blobs));
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    /* else who stores all the time would keep who removes waiting */
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&blobs->held, &attr);
+    pthread_rwlockattr_destroy(&attr);
     blobs->dir = xstrdup(dir);
     return blobs;
 }
@@ -64,6 +78,7 @@ void blobs_close(struct blobs *blobs)
 {
     if (blobs == NULL)
         return;
+    pthread_rwlock_destroy(&blobs->held);
     free(blobs->dir);
     free(blobs);
 }
@@ -252,9 +267,44 @@ int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *
     return 0;
 }
 
-int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err)
+struct blobs *blobs_hold(struct blobs *blobs)
+{
+    pthread_rwlock_rdlock(&blobs->held);
+    return blobs;
+}
+
+void blobs_let_go(struct blobs *blobs)
+{
+    if (blobs != NULL)
+        pthread_rwlock_unlock(&blobs->held);
+}
+
+void blobs_ask(struct blobs *blobs, blob_needed needed, void *arg)
+{
+    if (blobs->n_asked == MOST_ASKED)
+        abort();
+    blobs->asked[blobs->n_asked].needed = needed;
+    blobs->asked[blobs->n_asked++].arg = arg;
+}
+
+static int remove_unneeded(struct blobs *blobs, const struct blob_id *id, struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
 
+    for (size_t i = 0; i < blobs->n_asked; i++) {
+        bool needed = true;
+        if (blobs->asked[i].needed(blobs->asked[i].arg, id, &needed, err) != 0)
+            return -1;
+        if (needed)
+            return 0;
+    }
     return file_unlink(path_of(blobs, pool, id), err);
+}
+
+int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err)
+{
+    pthread_rwlock_wrlock(&blobs->held);
+    int rc = remove_unneeded(blobs, id, err);
+    pthread_rwlock_unlock(&blobs->held);
+    return rc;
 }

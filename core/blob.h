@@ -37,5 +37,20 @@ struct text blob_hex(struct pool *pool, const struct blob_id *id);
 bool blob_from_hex(struct text hex, struct blob_id *id);
 /* "sha512-…" as in package.json's dist.integrity. */
 struct text blob_integrity(struct pool *pool, const struct blob_id *id);
-/* Removes the file; missing is success. */
+
+/* Who stores bytes and then says in the database that they are needed holds the store from before
+ * blob_put or blob_commit until that is committed: nothing is removed meanwhile. Held for as short
+ * as that, not twice by one thread. */
+struct blobs *blobs_hold(struct blobs *blobs);
+void blobs_let_go(struct blobs *blobs); /* NULL is fine */
+static inline void auto_hold_fn(struct blobs **held)
+{
+    blobs_let_go(*held);
+}
+#define auto_hold __attribute__((cleanup(auto_hold_fn)))
+/* Says of a blob whether it is needed. An error keeps it. */
+typedef int (*blob_needed)(void *arg, const struct blob_id *id, bool *needed, struct err *err);
+/* Everybody who keeps names of blobs answers from then on, before one is removed; at start only. */
+void blobs_ask(struct blobs *blobs, blob_needed needed, void *arg);
+/* Removes the file unless somebody needs it; missing is success. Waits for those who hold. */
 int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err);

@@ -179,14 +179,19 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
     return db_commit(&tx, err);
 }
 
+static int store(struct work *w, bool *new_scope, struct err *err)
+{
+    struct blob_id blob;
+    auto_hold struct blobs *held = blobs_hold(w->registry->config.blobs);
+    return blob_put(held, w->tarball, &blob, err) != 0 ? -1 : commit(w, new_scope, err);
+}
+
 /* From checked bytes to the commit and those who want to know of it. */
 static int finish(struct work *w, struct err *err)
 {
     const struct registry_config *config = &w->registry->config;
-    struct blob_id blob;
     bool new_scope;
-    if (make_documents(w, err) != 0 || blob_put(config->blobs, w->tarball, &blob, err) != 0 ||
-        commit(w, &new_scope, err) != 0)
+    if (make_documents(w, err) != 0 || store(w, &new_scope, err) != 0)
         return -1;
     w->result.name = text_dup(w->pool, w->name.full);
     w->result.version = text_dup(w->pool, w->v.version);

@@ -1,5 +1,7 @@
 #include "registry/registry.h"
 
+#include "core/blob.h"
+#include "core/db.h"
 #include "core/err.h"
 #include "core/pool.h"
 #include "http/account.h"
@@ -69,6 +71,20 @@ static int check_platform_scope(const struct registry *r, struct err *err)
                  : 0;
 }
 
+static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM package_version WHERE sha512 = ?";
+    struct registry *r = arg;
+    auto_pool struct pool *pool = pool_new();
+    int64_t used = 1;
+    auto_read struct db_read read = db_read(r->config.control, err);
+    if (read.conn == NULL || db_get(read.conn, pool, err, sql, "b", "i",
+                                    text_n(id->sha512, sizeof id->sha512), &used) != 0)
+        return -1;
+    *needed = used > 0;
+    return 0;
+}
+
 struct registry *registry_open(const struct registry_config *config, struct err *err)
 {
     struct registry *r = xcalloc(1, sizeof *r);
@@ -76,6 +92,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     snapshot_slot_init(&r->names);
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
+    blobs_ask(r->config.blobs, needs_blob, r);
     open_uplink(r);
     if (check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0) {
         registry_close(r);

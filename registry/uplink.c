@@ -22,6 +22,21 @@
 static const char *const form_names[] = {
     [PACKUMENT_FULL] = "full", [PACKUMENT_ABBREVIATED] = "abbreviated"};
 
+static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
+{
+    static const char sql[] = "SELECT (SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1)";
+    struct uplink *u = arg;
+    auto_pool struct pool *pool = pool_new();
+    int64_t used = 1;
+    auto_read struct db_read r = db_read(u->config.control, err);
+    if (r.conn == NULL ||
+        db_get(r.conn, pool, err, sql, "b", "i", text_n(id->sha512, sizeof id->sha512), &used) != 0)
+        return -1;
+    *needed = used > 0;
+    return 0;
+}
+
 struct uplink *uplink_open(const struct uplink_config *config)
 {
     struct uplink *u = xcalloc(1, sizeof *u);
@@ -32,6 +47,7 @@ struct uplink *uplink_open(const struct uplink_config *config)
     u->config.spool_dir = xstrdup(config->spool_dir);
     u->base = xstrndup(config->url, len);
     u->flights = flights_new();
+    blobs_ask(u->config.blobs, needs_blob, u);
     return u;
 }
 
@@ -98,47 +114,40 @@ static int ask_document(struct uplink *u, struct pool *pool, struct text name,
     return fetch(u->config.fetcher, &request, pool, reply, err);
 }
 
-/* The document before it; removed when nothing else has the same bytes. */
-static void drop_blob(struct uplink *u, struct text sha512)
-{
-    static const char sql[] = "SELECT (SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
-                              "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1) + "
-                              "(SELECT count(*) FROM package_version WHERE sha512 = ?1)";
-    auto_pool struct pool *pool = pool_new();
-    struct blob_id id;
-    int64_t used = 1;
-    auto_read struct db_read r = db_read(u->config.control, NULL);
-    if (r.conn == NULL || sha512.len != sizeof id.sha512 ||
-        db_get(r.conn, pool, NULL, sql, "b", "i", sha512, &used) != 0 || used > 0)
-        return;
-    memcpy(id.sha512, sha512.base, sizeof id.sha512);
-    blob_remove(u->config.blobs, &id, NULL);
-}
-
-static int keep_document(struct uplink *u, struct pool *pool, struct text name,
-                         enum packument_form form, const struct fetch_reply *reply, struct err *err)
+static int store_document(struct uplink *u, struct text name, enum packument_form form,
+                          const struct fetch_reply *reply, struct blob_id *id, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO uplink_document (name, form, etag, sha512, bytes, fetched_at) VALUES (?, ?, "
         "?, ?, ?, ?) "
         "ON CONFLICT (name, form) DO UPDATE SET etag = excluded.etag, sha512 = excluded.sha512, "
         "bytes = excluded.bytes, fetched_at = excluded.fetched_at";
-    struct blob_id id;
+    auto_hold struct blobs *held = blobs_hold(u->config.blobs);
+    if (blob_put(held, reply->body, id, err) != 0)
+        return -1;
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, u->config.control, err) != 0 ||
+        db_do(tx.conn, err, sql, "szsbii", name, form_names[form], fetch_header(reply, "etag"),
+              text_n(id->sha512, sizeof id->sha512), (int64_t)reply->body.len, clock_wall_ms()) < 0)
+        return -1;
+    return db_commit(&tx, err);
+}
+
+/* The bytes of the document before it go when nobody else needs them. */
+static int keep_document(struct uplink *u, struct pool *pool, struct text name,
+                         enum packument_form form, const struct fetch_reply *reply, struct err *err)
+{
+    struct blob_id id, before;
     struct stored old = {TEXT_NONE, TEXT_NONE};
     if (uplink_body_check(reply->body, name, err) != 0)
         return -1;
-    bool had = find_stored(u, pool, name, form, &old);
-    if (blob_put(u->config.blobs, reply->body, &id, err) != 0)
+    bool had = find_stored(u, pool, name, form, &old) && old.sha512.len == sizeof before.sha512;
+    if (store_document(u, name, form, reply, &id, err) != 0)
         return -1;
-    auto_tx struct db_tx tx = {0};
-    struct text sum = text_n(id.sha512, sizeof id.sha512);
-    if (db_begin(&tx, u->config.control, err) != 0 ||
-        db_do(tx.conn, err, sql, "szsbii", name, form_names[form], fetch_header(reply, "etag"), sum,
-              (int64_t)reply->body.len, clock_wall_ms()) < 0 ||
-        db_commit(&tx, err) != 0)
-        return -1;
-    if (had && !text_eq(old.sha512, sum))
-        drop_blob(u, old.sha512);
+    if (had && memcmp(old.sha512.base, id.sha512, sizeof id.sha512) != 0) {
+        memcpy(before.sha512, old.sha512.base, sizeof before.sha512);
+        (void)blob_remove(u->config.blobs, &before, NULL);
+    }
     return 0;
 }
 

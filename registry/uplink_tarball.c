@@ -125,7 +125,8 @@ static int keep(struct uplink *u, struct text name, struct text file, struct tex
     static const char sql[] = "INSERT OR REPLACE INTO uplink_tarball (name, file, sha512, bytes, "
                               "fetched_at) VALUES (?, ?, ?, ?, ?)";
     struct blob_id id;
-    if (blob_put(u->config.blobs, tarball, &id, err) != 0)
+    auto_hold struct blobs *held = blobs_hold(u->config.blobs);
+    if (blob_put(held, tarball, &id, err) != 0)
         return -1;
     auto_tx struct db_tx tx = {0};
     if (db_begin(&tx, u->config.control, err) != 0 ||

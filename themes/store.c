@@ -86,6 +86,7 @@ int store_put(struct themes *themes, struct pool *pool, const char *tenant, stru
     random_id(version);
     theme->version = text_of(pool_strdup(pool, version));
     theme->updated_at = clock_wall_ms();
+    auto_hold struct blobs *held = blobs_hold(themes->config.blobs);
     if (put_blobs(themes, pool, theme, err) != 0)
         return -1;
     auto_tx struct db_tx tx = {0};

@@ -1,6 +1,8 @@
 #include "themes/themes.h"
 
+#include "core/blob.h"
 #include "core/buf.h"
+#include "core/db.h"
 #include "core/err.h"
 #include "core/json.h"
 #include "core/pool.h"
@@ -9,11 +11,26 @@
 
 #include <stdlib.h>
 
+static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM theme_file WHERE sha512 = ?";
+    struct themes *themes = arg;
+    auto_pool struct pool *pool = pool_new();
+    int64_t used = 1;
+    auto_read struct db_read r = db_read(themes->config.control, err);
+
+    if (r.conn == NULL || db_get(r.conn, pool, err, sql, "s", "i", blob_hex(pool, id), &used) != 0)
+        return -1;
+    *needed = used > 0;
+    return 0;
+}
+
 struct themes *themes_open(const struct themes_config *config, struct err *err)
 {
     struct themes *themes = xcalloc(1, sizeof(*themes));
 
     themes->config = *config;
+    blobs_ask(themes->config.blobs, needs_blob, themes);
     return themes;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -254,6 +255,79 @@ static void threads_may_put_the_same_content(void **state)
     assert_int_equal(temp_files(), 0);
 }
 
+struct row { /* of a database: the blob is needed once it says so */
+    atomic_bool says;
+    atomic_int asked;
+};
+
+static int says_row(void *arg, const struct blob_id *id, bool *needed, struct err *err)
+{
+    struct row *row = arg;
+
+    atomic_fetch_add(&row->asked, 1);
+    *needed = atomic_load(&row->says);
+    return 0;
+}
+
+static int fails_to_say(void *arg, const struct blob_id *id, bool *needed, struct err *err)
+{
+    return err_set(err, ERR_INTERNAL, "internal", "The database cannot be read.");
+}
+
+static void what_somebody_needs_or_may_need_stays(void **state)
+{
+    struct row mine = {0}, theirs = {.says = true};
+    struct blob_id id;
+    struct err err;
+
+    blobs_ask(blobs, says_row, &mine);
+    blobs_ask(blobs, says_row, &theirs);
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_works(blob_remove(blobs, &id, &err), err);
+    assert_content(&id, "abc");
+    blobs_ask(blobs, fails_to_say, NULL);
+    atomic_store(&theirs.says, false);
+    assert_int_equal(blob_remove(blobs, &id, &err), -1);
+    assert_content(&id, "abc");
+}
+
+static struct blob_id shared;
+
+static void *remove_shared(void *arg)
+{
+    struct err err;
+
+    return blob_remove(blobs, &shared, &err) == 0 ? NULL : arg;
+}
+
+/* The same bytes, from blob_put to the row that needs them, while they are removed. */
+static void bytes_that_are_being_stored_are_not_removed_beneath(void **state)
+{
+    struct row row = {0};
+    pthread_t remover;
+    struct err err;
+    void *failed;
+
+    blobs_ask(blobs, says_row, &row);
+    assert_works(blob_put(blobs, TEXT("abc"), &shared, &err), err);
+    blobs_hold(blobs);
+    assert_works(blob_put(blobs, TEXT("abc"), &shared, &err), err);
+    pthread_create(&remover, NULL, remove_shared, &row);
+    usleep(20000); /* were it not to wait, it would ask and remove now */
+    assert_int_equal(atomic_load(&row.asked), 0);
+    atomic_store(&row.says, true);
+    blobs_let_go(blobs);
+    pthread_join(remover, &failed);
+    assert_null(failed);
+    assert_int_equal(atomic_load(&row.asked), 1);
+    assert_content(&shared, "abc");
+    atomic_store(&row.says, false);
+    assert_null(remove_shared(NULL));
+    int fd;
+    uint64_t bytes;
+    assert_fails(blob_open(blobs, &shared, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 static const struct CMUnitTest tests[] = {
     T(a_blob_is_named_by_its_content),
@@ -265,5 +339,7 @@ static const struct CMUnitTest tests[] = {
     T(a_blob_that_cannot_be_synced_has_no_name),
     T(the_name_of_a_folder_that_was_there_is_synced_too),
     T(threads_may_put_the_same_content),
+    T(what_somebody_needs_or_may_need_stays),
+    T(bytes_that_are_being_stored_are_not_removed_beneath),
 };
 UNIT_MAIN(tests)
