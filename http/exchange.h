@@ -55,7 +55,8 @@ struct exchange {
     h2o_compress_context_t *gzip;
     /* waiting */
     h2o_linklist_t waiting;
-    bool unreachable;             /* runs, but nobody listens */
+    bool unreachable; /* runs, but nobody listens */
+    unsigned asked;   /* 1 + the state in which it was last said to be wanted; 0: not yet */
     int64_t page_at_ms, until_ms; /* monotonic; 0: not yet set */
 };
 

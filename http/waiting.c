@@ -83,8 +83,11 @@ void waiting_enter(struct exchange *x, const struct host_entry *entry)
     int64_t now = clock_mono_ms();
     bool unreachable = entry->state == HOST_RUNNING;
 
-    if (!unreachable)
+    /* Once in each state: what the keeper does about it puts the map, which judges all who wait. */
+    if (!unreachable && x->asked != 1u + entry->state) {
+        x->asked = 1u + entry->state;
         hosts_wanted(proxy->config.hosts, x->instance);
+    }
     if (x->until_ms == 0 || unreachable != x->unreachable) {
         x->until_ms = now + (unreachable ? UNREACHABLE_MS : proxy->config.wait_ms);
         x->page_at_ms = INT64_MAX;

@@ -171,11 +171,18 @@ struct job *job_new(struct unit *unit, int (*work)(struct job *), void (*done)(s
     return job;
 }
 
+/* A unit waits for its job: one that finds no room comes again, after what else is to be done. */
+static void job_post(void *arg)
+{
+    struct job *job = arg;
+
+    if (!lane_post(job->keeper->tenants->lane, job_run, job))
+        loop_post(job->keeper->loop, job_post, job);
+}
+
 void job_start_aside(struct job *job)
 {
-    /* The lane's queue is longer than the number of jobs that units can have at once. */
-    if (!lane_post(job->keeper->tenants->lane, job_run, job))
-        log_error("keeper", "the keeper's lane is full", "instance=%s", job->unit->id);
+    job_post(job);
 }
 
 void job_start(struct job *job)
@@ -221,7 +228,8 @@ static void poke_apply(void *arg)
         }
         if (p->operation[0] != '\0')
             memcpy(u->operation, p->operation, sizeof(u->operation));
-        keeper_publish(p->keeper);
+        if (p->poke != POKE_WANTED)
+            keeper_publish(p->keeper);
         unit_step(u);
     }
     pool_free(p->pool);
