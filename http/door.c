@@ -48,6 +48,14 @@ void conn_cut(struct conn *conn)
     shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR);
 }
 
+void conn_cut_idle(struct conn *conn)
+{
+    char c;
+
+    if (recv(h2o_socket_get_fd(conn->sock), &c, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        conn_cut(conn);
+}
+
 static void note_peer(struct conn *conn)
 {
     struct sockaddr_storage sa;

@@ -58,5 +58,7 @@ static inline struct conn *conn_of(h2o_req_t *req)
 {
     return req->conn->callbacks->get_socket(req->conn)->on_close.data;
 }
-/* Tears the connection down; the library notices and closes it. */
+/* Tears the connection down; the library notices and closes it. What arrived before is not done. */
 void conn_cut(struct conn *conn);
+/* The same for one between two requests, unless the next is there already. */
+void conn_cut_idle(struct conn *conn);

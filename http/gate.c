@@ -162,6 +162,11 @@ static enum verdict judge(struct request *r, struct head *head, size_t *max_body
 {
     struct err err;
     struct text name;
+    /* no answer would arrive, and who gets none asks again */
+    if (r->conn->cut) {
+        r->answer.close = true;
+        return refuse(r, 503, "closing", "The connection is at its end. Ask again.");
+    }
     if (check_form(r, head, &name, &err) != 0)
         return refuse_form(r, &err);
     find_client(r);

@@ -392,10 +392,10 @@ static int on_request(h2o_req_t *req, void *arg)
     struct http_loop *loop = arg;
     struct conn *conn = conn_of(req);
 
-    if (conn->phase == CONN_IDLE && conn->sock->input->size == 0)
+    if (loop->cut)
         conn_cut(conn);
-    else if (loop->cut)
-        conn_cut(conn);
+    else if (conn->phase == CONN_IDLE && conn->sock->input->size == 0)
+        conn_cut_idle(conn);
     return 0;
 }
 

@@ -105,7 +105,7 @@ static int look(h2o_req_t *req, void *arg)
     switch (phase) {
     case CONN_IDLE:
         if (sweep->loop->draining || age > sweep->idle_ms)
-            conn_cut(conn);
+            conn_cut_idle(conn);
         break;
     case CONN_HEAD:
         if (age > sweep->head_ms)

@@ -8,6 +8,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { editor, launch, login, reconnected, shot } from './browser.mjs'
+import { askAll, idle } from './lane.mjs'
 import { alive, chain } from './processes.mjs'
 import { raw, Redhouse, sleep, until } from './redhouse.mjs'
 
@@ -29,7 +30,8 @@ class World {
     await r.run('user', 'create', 'dev', '--password-file', join(r.data, 'dev.password'), '--tenant', 'demo', '--role', 'owner')
     await r.run('instance', 'create', 'demo/demo')
     await r.run('instance', 'create', 'demo/late')
-    this.auth = { authorization: `Bearer ${await r.token('admin', 't')}` }
+    this.token = await r.token('admin', 't')
+    this.auth = { authorization: `Bearer ${this.token}` }
     this.demo = (await this.running('demo')).id
     this.late = (await this.running('late')).id
     const first = await raw(r, 'demo.localhost', '/flows', { method: 'POST', headers: { 'content-type': 'application/json', ...this.auth }, body: JSON.stringify(flow('first')) })
@@ -226,7 +228,7 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
 
   describe('the server stands still', { concurrency: 1 }, () => {
     const w = new World()
-    let form
+    let form, lanes, judge
     before(() => w.open(), limit)
     after(() => w.close(), limit)
 
@@ -234,8 +236,11 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
       form = await w.form()
       await w.begin()
       await w.rename('stood still')
+      const { token } = w
+      lanes = await Promise.all(Array.from({ length: 24 }, () => idle(w.r, token)))
       process.kill(w.r.ready.pid, 'SIGSTOP')
       try {
+        judge = askAll(w.r, token, lanes, 'still')
         await w.press()
         await form.locator('button[type=submit]').click({ noWaitAfter: true })
         await sleep(away)
@@ -245,6 +250,12 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
       } finally {
         process.kill(w.r.ready.pid, 'SIGCONT')
       }
+    })
+
+    test('a request on a connection that was idle for too long is answered, or not done', limit, async () => {
+      for (const lane of lanes) await until('an answer, or the end', () => lane.text !== '' || lane.closed())
+      await judge()
+      for (const lane of lanes) lane.close()
     })
 
     test('the deploy is stored once it goes on', limit, async () => {
