@@ -109,20 +109,17 @@ static int write_conf(const struct config *config, const char *uplink, struct er
     return file_replace(path, content, 0644, err);
 }
 
-/* As the system user: what the server will own. */
-static int fill_folder(const struct config *config, struct text password, struct err *err)
+/* The control database with its first admin, below folder. */
+static int make_control(const struct config *config, const char *folder, struct text password,
+                        struct err *err)
 {
-    auto_pool struct pool *pool = pool_new();
-    const char *key = pool_printf(pool, "%s/secret.key", config->data);
     struct account_user user = {.name = text_of(config->admin),
                                 .password = password,
                                 .admin = true,
                                 .must_change = config->must_change_password};
     char id[ACCOUNT_ID];
 
-    if (seal_create(key, err) != 0)
-        return -1;
-    struct db *db = app_control_open(config->data, err);
+    struct db *db = app_control_open(folder, err);
     if (db == NULL)
         return -1;
     struct account *account = account_open(db, APP_TOKEN_PREFIX, err);
@@ -130,6 +127,48 @@ static int fill_folder(const struct config *config, struct text password, struct
     account_close(account);
     db_close(db);
     return rc;
+}
+
+/* All of it is in the one file, none in a log beside it, and it gets its name. */
+static int publish_control(struct pool *pool, const char *folder, const char *control,
+                           struct err *err)
+{
+    const char *made = pool_printf(pool, "%s/redhouse.db", folder);
+    struct stat log;
+    auto_close int fd = open(made, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return err_errno(err, "%s cannot be opened", made);
+    if (stat(pool_printf(pool, "%s-wal", made), &log) == 0 && log.st_size > 0)
+        return err_set(err, ERR_INTERNAL, "internal", "%s could not be closed.", made);
+    return file_publish(fd, made, control, err);
+}
+
+/* As the system user: what the server will own. The database is made aside and appears with its
+ * admin in it or not at all, so that what was cut short is begun anew. */
+static int fill_folder(const struct config *config, struct text password, struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    const char *control = pool_printf(pool, "%s/redhouse.db", config->data);
+    const char *folder = pool_printf(pool, "%s/init", config->data);
+
+    if (file_remove_tree(folder, err) != 0 || file_mkdirs(folder, 0700, err) != 0 ||
+        seal_create(pool_printf(pool, "%s/secret.key", config->data), err) != 0)
+        return -1;
+    int rc = make_control(config, folder, password, err);
+    if (rc == 0)
+        rc = publish_control(pool, folder, control, err);
+    struct err ignored;
+    (void)file_remove_tree(folder, &ignored);
+    return rc;
+}
+
+static int check_new(const struct config *config, const char *control, struct err *err)
+{
+    return access(control, F_OK) != 0
+               ? 0
+               : err_set(err, ERR_CONFLICT, "already_there",
+                         "%s holds a platform already; nothing was changed.", config->data);
 }
 
 static int init(struct config *config, struct pool *pool, struct err *err)
@@ -146,25 +185,24 @@ static int init(struct config *config, struct pool *pool, struct err *err)
                        "Run `redhouse init` as root (sudo): it makes the system user.");
     if (config->admin == NULL)
         return err_set(err, ERR_INVALID, "no_admin", "Name the first admin: --admin NAME.");
-    if (access(control, F_OK) == 0)
-        return err_set(err, ERR_CONFLICT, "already_there",
-                       "%s holds a platform already; nothing was changed.", config->data);
-    if (init_password(pool, config->password_file, &password, err) != 0 ||
-        datadir_user(&uid, &gid, 1, err) != 0 || datadir_make(config->data, uid, gid, err) != 0)
+    if (check_new(config, control, err) != 0 ||
+        init_password(pool, config->password_file, &password, err) != 0 ||
+        datadir_user(&uid, &gid, 1, err) != 0 || datadir_make(config->data, uid, gid, err) != 0 ||
+        datadir_lock(config->data, &lock, err) != 0)
         return -1;
+    /* again, now that no other init is at it; the server opens the lock as its own user */
+    if (check_new(config, control, err) != 0)
+        return -1;
+    if (fchown(lock, uid, gid) != 0)
+        return err_errno(err, "The lock of %s cannot be given to its owner", config->data);
     if (config->uplink == NULL)
         config->uplink = uplink_of_npm(pool);
     /* Here, so that the first start is as quick as every other. */
     if (plugins_unpack(config->data, plugins, err) != 0)
         return -1;
-    if (write_conf(config, config->uplink, err) != 0 || datadir_drop(uid, gid, err) != 0 ||
-        datadir_lock(config->data, &lock, err) != 0)
+    if (write_conf(config, config->uplink, err) != 0 || datadir_drop(uid, gid, err) != 0)
         return -1;
-    if (fill_folder(config, password, err) != 0) {
-        (void)unlink(control); /* so that a second try with a better password is not refused */
-        return -1;
-    }
-    return 0;
+    return fill_folder(config, password, err);
 }
 
 static int print_made(const struct config *config)
