@@ -47,7 +47,7 @@ static inline void auto_hold_fn(struct blobs **held)
 {
     blobs_let_go(*held);
 }
-#define auto_hold __attribute__((cleanup(auto_hold_fn)))
+#define auto_hold __attribute__((cleanup(auto_hold_fn), unused)) /* held for its end alone */
 /* Says of a blob whether it is needed. An error keeps it. */
 typedef int (*blob_needed)(void *arg, const struct blob_id *id, bool *needed, struct err *err);
 /* Everybody who keeps names of blobs answers from then on, before one is removed; at start only. */
