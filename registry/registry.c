@@ -71,9 +71,12 @@ static int check_platform_scope(const struct registry *r, struct err *err)
                  : 0;
 }
 
+/* Versions, and what the uplink keeps. */
 static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
 {
-    static const char sql[] = "SELECT count(*) FROM package_version WHERE sha512 = ?";
+    static const char sql[] = "SELECT (SELECT count(*) FROM package_version WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1)";
     struct registry *r = arg;
     auto_pool struct pool *pool = pool_new();
     int64_t used = 1;

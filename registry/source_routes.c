@@ -42,9 +42,12 @@ static void answer_list(struct call *c, struct sources *sources, const char *sql
     call_json(c, 200, &out);
 }
 
-static void answer_one(struct call *c, struct sources *sources, const char *sql, struct text key,
-                       int status)
+/* One row as the answer; secret: ?3 of the statement, or absent. */
+static void answer_row(struct call *c, int status, const char *sql, struct text key,
+                       struct text secret)
 {
+    struct sources *sources = c->area;
+    const char *url = sources->config.public_url;
     auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
@@ -53,7 +56,8 @@ static void answer_one(struct call *c, struct sources *sources, const char *sql,
     buf_init(&out, 1u << 20);
     json_writer_init(&w, &out);
     if (r.conn == NULL ||
-        db_json(&w, r.conn, &err, sql, "zs", sources->config.public_url, key) != 0) {
+        (secret.base != NULL ? db_json(&w, r.conn, &err, sql, "zss", url, key, secret)
+                             : db_json(&w, r.conn, &err, sql, "zs", url, key)) != 0) {
         call_fail(c, &err);
         return;
     }
@@ -104,25 +108,8 @@ static int insert(struct call *c, struct text url, struct text tags, struct text
 }
 
 /* The webhook's secret is shown here and never again. */
-static void answer_made(struct call *c, struct sources *sources, const char *id, struct text secret)
-{
-    static const char sql[] =
-        "SELECT " SOURCE_COLUMNS ", ?3 AS webhook_secret FROM source AS s WHERE s.id = ?2";
-    auto_buf struct buf out = {0};
-    struct json_writer w;
-    struct err err;
-    auto_read struct db_read r = db_read(sources->db, &err);
-
-    buf_init(&out, 1u << 20);
-    json_writer_init(&w, &out);
-    if (r.conn == NULL ||
-        db_json(&w, r.conn, &err, sql, "zzs", sources->config.public_url, id, secret) != 0) {
-        call_fail(c, &err);
-        return;
-    }
-    call_bytes(c, 201, "application/json",
-               text_dup(c->pool, text_sub(buf_view(&out), 1, out.len - 2)));
-}
+static const char made_source[] =
+    "SELECT " SOURCE_COLUMNS ", ?3 AS webhook_secret FROM source AS s WHERE s.id = ?2";
 
 static void post_source(struct call *c)
 {
@@ -147,7 +134,7 @@ static void post_source(struct call *c)
     if (insert(c, url, tags, token, id, secret, &err) != 0)
         goto fail;
     (void)source_look(sources, id, NULL);
-    answer_made(c, sources, id, secret);
+    answer_row(c, 201, made_source, text_of(id), secret);
     return;
 fail:
     call_fail(c, &err);
@@ -172,7 +159,7 @@ static void get_source(struct call *c)
     if (find(c, 0, &source, &err) != 0)
         call_fail(c, &err);
     else
-        answer_one(c, c->area, one_source, source.id, 200);
+        answer_row(c, 200, one_source, source.id, TEXT_NONE);
 }
 
 static void delete_source(struct call *c)
@@ -260,7 +247,7 @@ static void get_build(struct call *c)
     if (find_build(c, &id, &ended, &err) != 0)
         call_fail(c, &err);
     else
-        answer_one(c, c->area, sql, id, 200);
+        answer_row(c, 200, sql, id, TEXT_NONE);
 }
 
 static void get_build_log(struct call *c)

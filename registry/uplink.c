@@ -22,21 +22,6 @@
 static const char *const form_names[] = {
     [PACKUMENT_FULL] = "full", [PACKUMENT_ABBREVIATED] = "abbreviated"};
 
-static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
-{
-    static const char sql[] = "SELECT (SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
-                              "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1)";
-    struct uplink *u = arg;
-    auto_pool struct pool *pool = pool_new();
-    int64_t used = 1;
-    auto_read struct db_read r = db_read(u->config.control, err);
-    if (r.conn == NULL ||
-        db_get(r.conn, pool, err, sql, "b", "i", text_n(id->sha512, sizeof id->sha512), &used) != 0)
-        return -1;
-    *needed = used > 0;
-    return 0;
-}
-
 struct uplink *uplink_open(const struct uplink_config *config)
 {
     struct uplink *u = xcalloc(1, sizeof *u);
@@ -47,7 +32,6 @@ struct uplink *uplink_open(const struct uplink_config *config)
     u->config.spool_dir = xstrdup(config->spool_dir);
     u->base = xstrndup(config->url, len);
     u->flights = flights_new();
-    blobs_ask(u->config.blobs, needs_blob, u);
     return u;
 }
 

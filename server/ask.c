@@ -91,14 +91,25 @@ int ask_add(struct ask *ask, const char *key, struct text value, struct err *err
     return read_back(ask, &out, err);
 }
 
+/* Titles and causes are others' words: they do not move a terminal's cursor, nor the columns. */
+static void print_plain(struct text value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.base[i];
+        bool c1 = c == 0xc2 && i + 1 < value.len && (unsigned char)value.base[i + 1] < 0xa0;
+        if (c1)
+            i++;
+        putchar(c1 || c < ' ' || c == 0x7f ? '?' : c);
+    }
+}
+
 static void print_value(const struct json *value)
 {
     if (value == NULL || value->type == JSON_NULL)
-        printf("-");
-    else if (value->type == JSON_STRING || value->type == JSON_NUMBER)
-        printf("%.*s", TEXT_ARG(value->text));
+        putchar('-');
     else
-        printf("%.*s", TEXT_ARG(value->raw));
+        print_plain(value->type == JSON_STRING || value->type == JSON_NUMBER ? value->text
+                                                                             : value->raw);
 }
 
 static void print_row(const struct json *object, const char *columns)

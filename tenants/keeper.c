@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define KEEPER_CLOSING_MS 25000
+#define LANE_FULL_MS 20
 
 struct unit *keeper_unit(struct keeper *keeper, const char *id)
 {
@@ -171,13 +172,15 @@ struct job *job_new(struct unit *unit, int (*work)(struct job *), void (*done)(s
     return job;
 }
 
-/* A unit waits for its job: one that finds no room comes again, after what else is to be done. */
+/* A unit waits for its job: one that finds no room comes again a little later. */
 static void job_post(void *arg)
 {
     struct job *job = arg;
 
-    if (!lane_post(job->keeper->tenants->lane, job_run, job))
-        loop_post(job->keeper->loop, job_post, job);
+    if (lane_post(job->keeper->tenants->lane, job_run, job))
+        return;
+    job->again = (struct loop_timer){.fn = job_post, .arg = job};
+    loop_timer_set(job->keeper->loop, &job->again, LANE_FULL_MS);
 }
 
 void job_start_aside(struct job *job)

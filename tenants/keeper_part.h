@@ -27,6 +27,7 @@ struct job {
     struct pool *pool;
     int (*work)(struct job *job); /* -1 with job->err */
     void (*done)(struct job *job);
+    struct loop_timer again; /* while the lane has no room */
     bool failed;
     struct err err;
     /* what work and done share */

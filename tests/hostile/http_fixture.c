@@ -2,8 +2,8 @@
  * The HTTP server with a few routes, real accounts and nothing else, for hostile tests. Prints one
  * line of JSON with its port and credentials, then obeys lines on standard input and answers each
  * with one line of JSON: stats | emit TEXT | drop KEY | role NAME | revoke | reload | stop MS
- * Usage: http_fixture DIR [NAME VALUE]…, of: tls, log, trusted, domain, url, loops, workers,
- * connections, spool, files, head, idle, stall
+ * Usage: http_fixture DIR [NAME VALUE]…, of: tls, carrier-tls, log, trusted, domain, url, loops,
+ * workers, connections, spool, files, head, idle, stall
  */
 #include "tests/hostile/http_fixture.h"
 #include "core/buf.h"
@@ -153,6 +153,8 @@ static void read_options(struct http_config *config, char **argv)
         const char *value = argv[1];
         if (strcmp(argv[0], "tls") == 0)
             config->tls_dir = value;
+        else if (strcmp(argv[0], "carrier-tls") == 0)
+            config->carrier_tls_dir = value;
         else if (strcmp(argv[0], "log") == 0)
             config->access_log = value;
         else if (strcmp(argv[0], "trusted") == 0)
