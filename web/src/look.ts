@@ -31,7 +31,7 @@ export function wear(tenant: string | null, version?: string | null): Promise<vo
     sheet('look')?.remove()
     return Promise.resolve()
   }
-  const href = `/api/v1/tenants/${tenant}/theme.css`
+  const href = `/api/v1/tenants/${encodeURIComponent(tenant)}/theme.css`
   const now = sheet('look')?.getAttribute('href')?.split('?')[0]
   if (now === href && version === undefined) return Promise.resolve()
   return put('look', version ? `${href}?v=${version}` : href)
