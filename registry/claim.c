@@ -7,7 +7,7 @@
 #include "registry/area.h"
 #include "registry/origin.h"
 #include "registry/pkgname.h"
-#include "registry/uplink.h"
+#include "registry/uplink/uplink.h"
 
 static int check_name(struct text name, struct err *err)
 {

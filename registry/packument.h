@@ -2,7 +2,7 @@
  * The bodies that clients read of a package of ours, put together from stored documents by
  * concatenation: nothing stored is parsed for a body but the manifest of latest, whose description,
  * author and so on are shown at the top. The public base comes in here and nowhere else. Not for:
- * public packages (uplink_body.h).
+ * public packages (uplink/body.h).
  */
 #pragma once
 

@@ -4,7 +4,7 @@
 #include "core/pool.h"
 #include "registry/area.h"
 #include "registry/pkgname.h"
-#include "registry/uplink.h"
+#include "registry/uplink/uplink.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -11,7 +11,7 @@
 #include "registry/login.h"
 #include "registry/origin.h"
 #include "registry/routes.h"
-#include "registry/uplink.h"
+#include "registry/uplink/uplink.h"
 
 #include <stdlib.h>
 

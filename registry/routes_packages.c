@@ -9,8 +9,8 @@
 #include "registry/package.h"
 #include "registry/packument.h"
 #include "registry/routes.h"
-#include "registry/uplink.h"
-#include "registry/uplink_body.h"
+#include "registry/uplink/body.h"
+#include "registry/uplink/uplink.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 

@@ -7,7 +7,7 @@
 #include "core/json.h"
 #include "core/pool.h"
 #include "registry/pkgname.h"
-#include "registry/uplink_body.h"
+#include "registry/uplink/body.h"
 
 #include <stdlib.h>
 

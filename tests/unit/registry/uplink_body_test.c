@@ -2,7 +2,7 @@
 
 #include "core/pool.h"
 #include "registry/pkgname.h"
-#include "registry/uplink_body.h"
+#include "registry/uplink/body.h"
 
 #define BASE "http://localhost:8080/npm"
 

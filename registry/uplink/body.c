@@ -1,4 +1,4 @@
-#include "registry/uplink_body.h"
+#include "registry/uplink/body.h"
 
 #include "core/buf.h"
 #include "core/err.h"

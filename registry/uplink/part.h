@@ -1,7 +1,7 @@
-/* What uplink.c and uplink_tarball.c share. Not for others: they include uplink.h. */
+/* What the files of this folder share. Not for others: they include uplink.h. */
 #pragma once
 
-#include "registry/uplink.h"
+#include "registry/uplink/uplink.h"
 
 struct flights;
 

@@ -1,4 +1,4 @@
-#include "registry/flight.h"
+#include "registry/uplink/flight.h"
 
 #include "core/clock.h"
 #include "core/pool.h"

@@ -8,10 +8,10 @@
 #include "core/file.h"
 #include "core/pool.h"
 #include "registry/document.h"
-#include "registry/flight.h"
 #include "registry/pkgname.h"
-#include "registry/uplink_body.h"
-#include "registry/uplink_part.h"
+#include "registry/uplink/body.h"
+#include "registry/uplink/flight.h"
+#include "registry/uplink/part.h"
 
 #include <fcntl.h>
 #include <unistd.h>

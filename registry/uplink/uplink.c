@@ -1,4 +1,4 @@
-#include "registry/uplink.h"
+#include "registry/uplink/uplink.h"
 
 #include "core/blob.h"
 #include "core/clock.h"
@@ -6,10 +6,10 @@
 #include "core/err.h"
 #include "core/fetch.h"
 #include "core/pool.h"
-#include "registry/flight.h"
 #include "registry/pkgname.h"
-#include "registry/uplink_body.h"
-#include "registry/uplink_part.h"
+#include "registry/uplink/body.h"
+#include "registry/uplink/flight.h"
+#include "registry/uplink/part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
