@@ -3,7 +3,7 @@
 #define VIEWER (SCOPE_TENANT_READ | SCOPE_EDITOR_READ | SCOPE_APP_USE | SCOPE_PACKAGE_READ)
 #define DEVELOPER                                                                                  \
     (VIEWER | SCOPE_INSTANCE_CONTROL | SCOPE_INSTANCE_LOGS | SCOPE_EDITOR_WRITE |                  \
-     SCOPE_PACKAGE_PUBLISH | SCOPE_SOURCE_WRITE)
+     SCOPE_PACKAGE_PUBLISH | SCOPE_PACKAGE_STAGE | SCOPE_SOURCE_WRITE)
 
 static const struct {
     const char *name;
@@ -16,10 +16,10 @@ static const struct {
     [ROLE_OWNER] = {"owner", DEVELOPER | SCOPE_TENANT_ADMIN | SCOPE_THEME_WRITE},
 };
 
-static const char *const scopes[] = {"tenant:read",   "tenant:admin", "instance:control",
-                                     "instance:logs", "editor:read",  "editor:write",
-                                     "app:use",       "package:read", "package:publish",
-                                     "source:write",  "theme:write",  "platform"};
+static const char *const scopes[] = {
+    "tenant:read",  "tenant:admin", "instance:control", "instance:logs",   "editor:read",
+    "editor:write", "app:use",      "package:read",     "package:publish", "source:write",
+    "theme:write",  "platform",     "package:stage"};
 
 const char *role_name(enum role role)
 {
@@ -56,4 +56,9 @@ bool scope_parse(struct text name, uint32_t *scope)
         }
     }
     return false;
+}
+
+uint32_t scope_complete(uint32_t set)
+{
+    return (set & SCOPE_PACKAGE_PUBLISH) != 0 ? set | SCOPE_PACKAGE_STAGE : set;
 }

@@ -113,7 +113,7 @@ static int read_scopes(const struct json *doc, uint32_t *scopes, struct err *err
                            TEXT_ARG(text_sub(item->text, 0, 40)));
         wanted |= one;
     }
-    *scopes = list != NULL && list->count > 0 ? wanted : SCOPE_ALL;
+    *scopes = list != NULL && list->count > 0 ? scope_complete(wanted) : SCOPE_ALL;
     if (read_only)
         *scopes &= (uint32_t)SCOPE_READ_ONLY;
     return 0;

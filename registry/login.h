@@ -14,7 +14,7 @@ struct logins;
 struct pool;
 struct registry;
 
-#define LOGIN_SCOPES (SCOPE_PACKAGE_READ | SCOPE_PACKAGE_PUBLISH)
+#define LOGIN_SCOPES (SCOPE_PACKAGE_READ | SCOPE_PACKAGE_PUBLISH | SCOPE_PACKAGE_STAGE)
 
 struct logins *logins_new(void);
 void logins_free(struct logins *logins); /* NULL is fine */
