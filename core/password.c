@@ -4,6 +4,7 @@
 
 #include "core/digest.h"
 #include "core/err.h"
+#include "core/htpasswd.h"
 #include "core/pool.h"
 
 /* Memory (KiB), passes and lanes as OWASP asks for argon2id. */
@@ -30,12 +31,17 @@ static size_t characters(struct text t)
 
 int password_hash(struct pool *pool, struct text password, struct text *out, struct err *err)
 {
-    unsigned char salt[SALT_BYTES];
-    char encoded[ENCODED_MAX];
-
     if (characters(password) < PASSWORD_MIN)
         return err_set(err, ERR_UNPROCESSABLE, "password_too_short",
                        "The password must have at least %d characters.", PASSWORD_MIN);
+    return password_rehash(pool, password, out, err);
+}
+
+int password_rehash(struct pool *pool, struct text password, struct text *out, struct err *err)
+{
+    unsigned char salt[SALT_BYTES];
+    char encoded[ENCODED_MAX];
+
     if (password.len > PASSWORD_MAX)
         return err_set(err, ERR_UNPROCESSABLE, "password_too_long",
                        "The password must have at most %d bytes.", PASSWORD_MAX);
@@ -88,6 +94,8 @@ bool password_check(struct text hash, struct text password)
 
     if (password.len > PASSWORD_MAX)
         password.len = 0;
+    if (htpasswd_known(hash))
+        return htpasswd_check(hash, password);
     if (!is_affordable(hash)) {
         spend_time(password);
         return false;

@@ -69,10 +69,12 @@ const char *account_user_by_name(struct snapshot *s, struct text name); /* id or
 /* Users. */
 struct account_user {
     struct text name, password, email;
+    struct text hash; /* instead of the password: of an htpasswd file (core/htpasswd.h) */
     bool admin, must_change;
 };
 int account_user_create(struct account *account, const struct account_user *user,
-                        char id[ACCOUNT_ID], struct err *err); /* ERR_CONFLICT "user_exists" */
+                        char id[ACCOUNT_ID],
+                        struct err *err); /* ERR_CONFLICT "user_exists", "bad_hash" */
 /* email absent and admin < 0 leave what is. */
 int account_user_change(struct account *account, struct text name, struct text email, int admin,
                         struct err *err);

@@ -1,12 +1,26 @@
 /* Changes of users, tenants and members. Each is on disk and in the snapshot when it returns. */
 #include "core/clock.h"
 #include "core/db.h"
+#include "core/htpasswd.h"
 #include "core/name.h"
 #include "core/password.h"
 #include "http/account_part.h"
 #include "http/reserved.h"
 
 #include <string.h>
+
+static int hash_of(struct pool *pool, const struct account_user *user, struct text *hash,
+                   struct err *err)
+{
+    if (user->hash.base == NULL)
+        return password_hash(pool, user->password, hash, err);
+    if (!htpasswd_known(user->hash))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_hash",
+                       "The password's hash is of a kind that cannot be checked here; bcrypt, "
+                       "$apr1$, {SHA} and DES can. Give the user a new password.");
+    *hash = user->hash;
+    return 0;
+}
 
 int account_user_create(struct account *account, const struct account_user *user,
                         char id[ACCOUNT_ID], struct err *err)
@@ -17,8 +31,7 @@ int account_user_create(struct account *account, const struct account_user *user
     auto_pool struct pool *pool = pool_new();
     struct text hash;
 
-    if (name_check_user(user->name, err) != 0 ||
-        password_hash(pool, user->password, &hash, err) != 0)
+    if (name_check_user(user->name, err) != 0 || hash_of(pool, user, &hash, err) != 0)
         return -1;
     if (user->email.len > 254 || !text_is_printable(user->email))
         return err_set(err, ERR_UNPROCESSABLE, "bad_email", "The e-mail address cannot be used.");
@@ -139,12 +152,21 @@ int account_user_change(struct account *account, struct text name, struct text e
     return rc;
 }
 
+/* What came from elsewhere becomes ours now that the password is known. */
+static int renew_hash(struct pool *pool, struct text old, struct text password, struct text *fresh,
+                      struct err *err)
+{
+    *fresh = TEXT_NONE;
+    return htpasswd_known(old) ? password_rehash(pool, password, fresh, err) : 0;
+}
+
 int account_login(struct account *account, struct pool *pool, struct text name,
                   struct text password, struct text address, const char **user, struct err *err)
 {
     static const char sql[] = "SELECT id, password FROM user WHERE name = ?";
-    static const char note[] = "UPDATE user SET last_login_at = ? WHERE id = ?";
-    struct text id = TEXT_NONE, hash = TEXT_NONE;
+    static const char note[] = "UPDATE user SET last_login_at = ?1, password = iif(password = ?2,"
+                               " coalesce(?3, ?2), password) WHERE id = ?4";
+    struct text id = TEXT_NONE, hash = TEXT_NONE, fresh;
 
     if (!account_limit_allows(account->limits, name, address))
         return err_set(err, ERR_TOO_MANY, "login_limited",
@@ -162,8 +184,10 @@ int account_login(struct account *account, struct pool *pool, struct text name,
     }
     account_limit_passed(account->limits, name, address);
     auto_tx struct db_tx tx = {0};
-    if (db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, note, "is", clock_wall_ms(), id) < 0 || db_commit(&tx, err) != 0)
+    if (renew_hash(pool, hash, password, &fresh, err) != 0 ||
+        db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, note, "isss", clock_wall_ms(), hash, fresh, id) < 0 ||
+        db_commit(&tx, err) != 0)
         return -1;
     *user = text_c(pool, id);
     return 0;

@@ -117,7 +117,8 @@ static void post_user(struct call *c)
     struct err err;
 
     if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "name", &user.name, &err) != 0 ||
-        json_need_text(doc, "password", &user.password, &err) != 0 ||
+        json_want_text(doc, "password_hash", &user.hash, &err) != 0 ||
+        (user.hash.base == NULL && json_need_text(doc, "password", &user.password, &err) != 0) ||
         json_want_text(doc, "email", &user.email, &err) != 0 ||
         json_want_bool(doc, "admin", &user.admin, &err) != 0 ||
         json_want_bool(doc, "must_change_password", &user.must_change, &err) != 0 ||

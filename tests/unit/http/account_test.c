@@ -82,6 +82,35 @@ static void the_last_admin_stays(void **state)
     assert_int_equal(account_user_remove(w->account, TEXT("ada"), &err), 0);
 }
 
+static void a_hash_from_an_htpasswd_file_is_ours_after_the_first_login(void **state)
+{
+    struct world *w = *state;
+    struct account_user bob = {
+        .name = TEXT("bob"),
+        .hash = TEXT("$2y$05$9OnaTtpJ1JHaSF3SZhf.Eur3a7Uqzq2RV9XRrL.sLroB4hPa9ynay")};
+    struct account_user odd = {.name = TEXT("odd"), .hash = TEXT("{PLAIN}secret")};
+    static const char sql[] = "SELECT password FROM user WHERE name = 'bob'";
+    struct text hash;
+    const char *user;
+    char id[ACCOUNT_ID];
+    struct err err;
+
+    assert_fails(account_user_create(w->account, &odd, id, &err), err, ERR_UNPROCESSABLE,
+                 "bad_hash");
+    assert_works(account_user_create(w->account, &bob, id, &err), err);
+    assert_fails(account_login(w->account, w->pool, TEXT("bob"), TEXT("wrong horse"), TEXT("::1"),
+                               &user, &err),
+                 err, ERR_UNAUTHORIZED, "bad_credentials");
+    for (int i = 0; i < 2; i++)
+        assert_works(account_login(w->account, w->pool, TEXT("bob"), TEXT("correct horse"),
+                                   TEXT("::1"), &user, &err),
+                     err);
+    assert_string_equal(user, id);
+    auto_read struct db_read r = db_read(w->db, &err);
+    assert_works(db_get(r.conn, w->pool, &err, sql, "", "s", &hash), err);
+    assert_true(text_starts(hash, "$argon2id$"));
+}
+
 static void a_taken_slug_is_refused(void **state)
 {
     struct world *w = *state;
@@ -105,6 +134,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_instance_token_of_an_older_generation_is_retired, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_last_admin_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hash_from_an_htpasswd_file_is_ours_after_the_first_login,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_slug_is_refused, set_up, tear_down),
     };
 
