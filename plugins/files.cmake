@@ -13,6 +13,7 @@ set(REDHOUSE_PLUGIN_FILES
   launcher/index.js
   launcher/life.js
   launcher/log.js
+  launcher/modules.js
   launcher/npm.js
   launcher/package.json
   launcher/settings.js

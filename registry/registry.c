@@ -10,6 +10,7 @@
 #include "registry/catalogue.h"
 #include "registry/login.h"
 #include "registry/origin.h"
+#include "registry/page/users.h"
 #include "registry/routes.h"
 #include "registry/uplink/uplink.h"
 
@@ -135,7 +136,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_packages(registry, router, err) != 0 ||
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
-        routes_api(registry, router, err) != 0)
+        routes_api(registry, router, err) != 0 || users_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -27,6 +27,21 @@ struct router;
 /* Migrations of the control database, area "registry". */
 extern const struct embedded registry_sql[];
 
+/* Which instances have a package, as their runtimes told: offered by the roof. */
+struct package_user {
+    struct text instance;                 /* slug */
+    struct text tenant;                   /* id */
+    struct text version, pending_version; /* pending: after its next start; absent: the same */
+    bool direct;                          /* somebody installed it; else another package needs it */
+};
+struct package_users {
+    struct text package;
+    struct text tenants; /* a JSON array of the ids of those that may be shown; absent: all */
+    int64_t limit;
+    bool (*each)(void *arg, const struct package_user *user); /* until it returns false */
+    void *arg;
+};
+
 struct registry_config {
     struct db *control;
     struct blobs *blobs;
@@ -46,6 +61,9 @@ struct registry_config {
     /* Anything changed that lists or catalogues show (tags, deprecation, removal, a publish too).
      */
     void (*changed)(void *arg, const char *tenant, struct text name);
+    /* In the order of slugs; texts live in pool. NULL: nobody knows. */
+    int (*users_of)(void *arg, struct pool *pool, const struct package_users *query,
+                    struct err *err);
     void *arg;
 };
 

@@ -28,6 +28,7 @@
 #include "server/app_part.h"
 #include "server/config.h"
 #include "tenants/job.h"
+#include "tenants/module.h"
 #include "tenants/tenants.h"
 #include "themes/themes.h"
 
@@ -68,6 +69,28 @@ static void on_published(void *arg, const char *tenant, struct text name, struct
     json_put_text(&w, "version", version);
     json_close(&w);
     events_emit(app->events, tenant, "package", buf_view(&out));
+}
+
+static bool each_user(void *arg, const struct module_user *user)
+{
+    const struct package_users *query = arg;
+    struct package_user out = {user->instance, user->tenant, user->version, user->pending_version,
+                               user->direct};
+
+    return query->each(query->arg, &out);
+}
+
+static int users_of(void *arg, struct pool *pool, const struct package_users *query,
+                    struct err *err)
+{
+    struct app *app = arg;
+    struct module_query modules = {.package = query->package,
+                                   .tenants = query->tenants,
+                                   .limit = query->limit,
+                                   .each = each_user,
+                                   .arg = (void *)(uintptr_t)query};
+
+    return module_users(app->tenants, pool, &modules, err);
 }
 
 static void on_theme_changed(void *arg, const char *tenant)
@@ -249,6 +272,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                        .anonymous_read = config->anonymous_reads,
                                        .self_register = config->self_registration,
                                        .published = on_published,
+                                       .users_of = users_of,
                                        .arg = app};
     struct themes_config themes = {.control = app->control,
                                    .blobs = app->blobs,

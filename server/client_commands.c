@@ -243,6 +243,15 @@ static int instance_logs(struct ask *ask, struct err *err)
     return 0;
 }
 
+static int instance_modules(struct ask *ask, struct err *err)
+{
+    struct text slug;
+
+    if (find_instance(ask, &slug, err) != 0)
+        return -1;
+    return ask_list(ask, ask_path(ask, "/api/v1/instances/", slug, "/modules"), err);
+}
+
 static int stack_add(struct ask *ask, struct err *err)
 {
     json_put_text(&ask->w, "spec", word(ask, 0));
@@ -302,6 +311,11 @@ static int package_list(struct ask *ask, struct err *err)
     return ask_list(ask, "/api/v1/packages", err);
 }
 
+static int package_users(struct ask *ask, struct err *err)
+{
+    return ask_list(ask, ask_path(ask, "/api/v1/packages/", word(ask, 0), "/users"), err);
+}
+
 static int source_add(struct ask *ask, struct err *err)
 {
     const char *tags = flag(ask, "--tags");
@@ -359,6 +373,8 @@ const struct command client_commands[] = {
      ""},
     {"instance logs", "TENANT/SLUG [--follow]", "prints the log of an instance", ask_run,
      instance_logs, ""},
+    {"instance modules", "TENANT/SLUG", "lists the packages that an instance has", ask_run,
+     instance_modules, "name,version,pending_version,direct"},
     {"instance remove", "TENANT/SLUG", "stops an instance and erases all that it holds", ask_run,
      instance_remove, ""},
     {"stack add", "SPEC", "installs a stack, such as node-red@5", ask_run, stack_add, ""},
@@ -368,6 +384,8 @@ const struct command client_commands[] = {
      ask_run, package_claim, "name,tenant"},
     {"package list", "", "lists the packages", ask_run, package_list,
      "name,latest,tenant,updated_at"},
+    {"package users", "NAME", "lists the instances that have a package", ask_run, package_users,
+     "tenant,instance,version,pending_version"},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

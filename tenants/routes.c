@@ -10,6 +10,7 @@
 #include "tenants/instance.h"
 #include "tenants/keeper.h"
 #include "tenants/logs.h"
+#include "tenants/module.h"
 #include "tenants/stack.h"
 #include "tenants/storage.h"
 #include "tenants/tenants.h"
@@ -296,7 +297,7 @@ int tenants_routes(struct tenants *tenants, struct router *router, struct err *e
 {
     if (router_add(router, routes, sizeof(routes) / sizeof(routes[0]), tenants, err) != 0 ||
         logs_routes(tenants, router, err) != 0 || inspect_routes(tenants, router, err) != 0 ||
-        stack_routes(tenants, router, err) != 0)
+        module_routes(tenants, router, err) != 0 || stack_routes(tenants, router, err) != 0)
         return -1;
     return storage_routes(tenants, router, err);
 }

@@ -18,6 +18,7 @@ const { watch } = require('./events.js');
 const { createFaces } = require('./faces.js');
 const { createLife } = require('./life.js');
 const { handler: logHandler, say } = require('./log.js');
+const { reportModules } = require('./modules.js');
 const { answerVersion, createNpm } = require('./npm.js');
 const settingsOf = require('./settings.js');
 const channel = require('./status.js');
@@ -156,6 +157,7 @@ async function start(document, io, status, life) {
   await faces.listen(io.listen);
   status.onCommand(onCommand(RED, parts));
   status.send({ event: 'ready' });
+  reportModules(RED, { client: parts.client, userDir, log: (text) => say('warn', text) });
 }
 
 /*

@@ -138,6 +138,8 @@ class StandIn {
   'GET sessions'(state) { return ok(state.sessions); }
   'PUT sessions'(state, { body }) { state.sessions = JSON.parse(body); return { status: 204 }; }
 
+  'PUT modules'(state, { body }) { state.modules = JSON.parse(body).modules; return { status: 204 }; }
+
   'GET library'(state, { url, what }) {
     const type = decodeURIComponent(what[1]);
     const path = url.searchParams.get('path').replace(/\/+$/, '');

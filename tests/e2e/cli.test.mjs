@@ -157,6 +157,8 @@ describe('the command line', () => {
   test('an instance by its tenant and slug: made, stopped, started, followed, removed', async () => {
     assert.deepEqual([await walk('instance create', 'acme/one')].map((i) => [i.slug, i.tenant, i.state]), [['one', 'acme', 'running']])
     assert.equal((await walk('instance list')).items.length, 1)
+    await until('the modules', async () => (await walk('instance modules', 'acme/one')).items.some((m) => m.name === 'node-red'))
+    assert.deepEqual((await walk('package users', 'node-red')).items.map((u) => [u.tenant, u.instance]), [['acme', 'one']])
     // The slug of another tenant's instance is not that tenant's.
     for (const verb of ['stop', 'restart', 'logs', 'remove']) {
       const refused = await here(['instance', verb, 'other/one'])

@@ -76,7 +76,7 @@ describe('two tenants', () => {
 
   test('what belongs to one tenant is not there for the other', async () => {
     const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme',
-      '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
+      '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/instances/one/modules', '/api/v1/packages/@demo/node-red-hello/users', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
       '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz']
     for (const path of hidden) {
       for (const headers of [{ cookie: eve.cookie }, { authorization: `Bearer ${eve.token}` }]) {

@@ -282,6 +282,9 @@ for (const major of [5, 4]) {
       assert.deepEqual(installed.json.nodes[0].types, ['hello']);
       const event = await rt.event('modules');
       assert.deepEqual({ action: event.action, module: event.module, version: event.version }, { action: 'added', module: '@demo/node-red-hello', version: '1.0.0' });
+      await until('the list of modules', () => server.state.modules?.some((m) => m.name === '@demo/node-red-hello'));
+      assert.deepEqual(server.state.modules[0], { name: '@demo/node-red-hello', version: '1.0.0', direct: true, types: ['hello'] });
+      assert.deepEqual(server.state.modules.find((m) => m.name === 'node-red').types, []);
       assert.equal((await rt.deploy(fixture('hello'))).status, 200);
       await until('the inject', async () => (await rt.editor('POST', '/inject/f100000000000002')).status === 200);
       await until('the message', () => /hello world/.test(rt.log));
