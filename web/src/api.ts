@@ -29,7 +29,7 @@ export interface Version {
   version: string; published_at: string; publisher: string; bytes: number; deprecated: string | null; tags?: string[]
 }
 export interface PackageDetail {
-  name: string; latest: string; description?: string; readme: string | null; versions: Version[]
+  name: string; tenant: string | null; latest: string; description?: string; readme: string | null; versions: Version[]
   tags: Record<string, string>; types: string[]; keywords: string[]
 }
 export interface Token {

@@ -35,7 +35,7 @@ function View({ session, path }: { session: Session; path: string }) {
   if (kind === 'tenants' && a && rest[0] === 'builds' && rest[1]) return <BuildView key={rest[1]} tenant={a} id={rest[1]} />
   if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
   if (kind === 'instances' && a) return <InstanceView key={a} slug={a} session={session} />
-  if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} />
+  if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} session={session} />
   if (kind === 'tokens') return <Tokens />
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
