@@ -5,6 +5,8 @@
 #include "registry/registry.h"
 
 struct logins;
+struct signing;
+struct upkeep;
 struct uplink;
 
 #define MOST_TARBALL ((size_t)64 << 20)
@@ -15,6 +17,8 @@ struct registry {
     struct snapshot_slot names;    /* origin.c */
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
     struct uplink *uplink;         /* NULL: none */
+    struct upkeep *upkeep;         /* NULL: not started */
+    struct signing *signing;       /* NULL: versions are not signed */
     struct logins *logins;         /* web logins under way */
 };
 

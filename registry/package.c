@@ -125,14 +125,15 @@ int package_add_version(struct db_conn *conn, struct pool *pool, struct text nam
         "readme_name, "
         "types, node_red, deprecated, sha512, bytes, install_script, publisher, publisher_id, "
         "source, "
-        "commit_id, published_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "commit_id, published_at, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?, ?) "
         "ON CONFLICT (package, version) DO NOTHING";
     if (check_tombstone(conn, pool, name, v, err) != 0)
         return -1;
-    int rows = db_do(conn, err, sql, "ssssssssssbiissssi", name, v->version, v->manifest,
+    int rows = db_do(conn, err, sql, "ssssssssssbiissssis", name, v->version, v->manifest,
                      v->abbreviated, v->dist, v->readme, v->readme_name, v->types, v->node_red,
                      v->deprecated, v->sha512, v->bytes, (int64_t)v->install_script, v->publisher,
-                     v->publisher_id, v->source, v->commit, v->published_ms);
+                     v->publisher_id, v->source, v->commit, v->published_ms, v->key);
     if (rows == 0)
         return err_set(err, ERR_CONFLICT, "version_exists",
                        "%.*s@%.*s is there already. Publish a higher version.", TEXT_ARG(name),

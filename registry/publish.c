@@ -12,6 +12,7 @@
 #include "registry/manifest.h"
 #include "registry/origin.h"
 #include "registry/package.h"
+#include "registry/signature/signature.h"
 #include "registry/versiondoc.h"
 
 #define AGAIN_MS (10 * 60 * 1000) /* a client's retry of a PUT comes within that */
@@ -157,6 +158,16 @@ static int set_tags(struct work *w, struct db_conn *conn, struct err *err)
     return 0;
 }
 
+static void sign(struct work *w)
+{
+    struct signing *signing = w->registry->signing;
+    if (signing == NULL)
+        return;
+    struct text what =
+        text_printf(w->pool, "%.*s@%.*s", TEXT_ARG(w->name.full), TEXT_ARG(w->v.version));
+    w->v.dist = signing_add(signing, w->pool, what, w->v.dist, &w->v.key);
+}
+
 static int commit(struct work *w, bool *new_scope, struct err *err)
 {
     auto_tx struct db_tx tx = {0};
@@ -171,6 +182,7 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
         return 0;
     }
     w->v.published_ms = clock_wall_ms();
+    sign(w);
     if (open_package(w, tx.conn, new_scope, err) != 0 ||
         package_add_version(tx.conn, w->pool, w->name.full, &w->v, err) != 0 ||
         set_tags(w, tx.conn, err) != 0 ||

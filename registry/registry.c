@@ -12,6 +12,8 @@
 #include "registry/origin.h"
 #include "registry/page/users.h"
 #include "registry/routes.h"
+#include "registry/signature/signature.h"
+#include "registry/upkeep.h"
 #include "registry/uplink/uplink.h"
 
 #include <stdlib.h>
@@ -56,6 +58,14 @@ static void open_uplink(struct registry *r)
     r->uplink = uplink_open(&config);
 }
 
+static int open_signing(struct registry *r, struct err *err)
+{
+    if (r->config.seal == NULL)
+        return 0;
+    r->signing = signing_open(r->config.control, r->config.seal, err);
+    return r->signing != NULL ? 0 : -1;
+}
+
 /* A tenant's packages would be everybody's from one start to the next. */
 static int check_platform_scope(const struct registry *r, struct err *err)
 {
@@ -98,7 +108,8 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     r->logins = logins_new();
     blobs_ask(r->config.blobs, needs_blob, r);
     open_uplink(r);
-    if (check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0) {
+    if (open_signing(r, err) != 0 || check_platform_scope(r, err) != 0 ||
+        origin_reload(r, err) != 0) {
         registry_close(r);
         return NULL;
     }
@@ -109,7 +120,9 @@ void registry_close(struct registry *registry)
 {
     if (registry == NULL)
         return;
+    upkeep_stop(registry->upkeep);
     uplink_close(registry->uplink);
+    signing_close(registry->signing);
     logins_free(registry->logins);
     origin_release(registry);
     pthread_mutex_destroy(&registry->names_lock);
@@ -130,13 +143,19 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
         registry->config.changed(registry->config.arg, tenant, name);
 }
 
+void registry_start(struct registry *registry)
+{
+    registry->upkeep = upkeep_start(registry);
+}
+
 int registry_routes(struct registry *registry, struct router *router, struct err *err)
 {
     if (catalogue_routes(registry, router, err) != 0 ||
         routes_packages(registry, router, err) != 0 ||
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
-        routes_api(registry, router, err) != 0 || users_routes(registry, router, err) != 0)
+        routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
+        users_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -23,6 +23,7 @@ struct pool;
 struct ready;
 struct registry;
 struct router;
+struct seal;
 
 /* Migrations of the control database, area "registry". */
 extern const struct embedded registry_sql[];
@@ -46,6 +47,7 @@ struct registry_config {
     struct db *control;
     struct blobs *blobs;
     struct account *account;
+    struct seal *seal;          /* of the key that signs versions; NULL: none does */
     struct fetcher *fetcher;    /* NULL: no uplink */
     struct ready *ready;        /* keys begin with "npm " */
     const char *public_url;     /* "http://localhost:8080", no trailing slash */
@@ -69,6 +71,8 @@ struct registry_config {
 
 /* Texts of config are copied. Registers nothing; the control database must be migrated. */
 struct registry *registry_open(const struct registry_config *config, struct err *err);
+/* What is done beside requests begins. After all who keep names of blobs are open. */
+void registry_start(struct registry *registry);
 void registry_close(struct registry *registry); /* nobody may be using it */
 int registry_routes(struct registry *registry, struct router *router, struct err *err);
 

@@ -262,6 +262,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
     struct registry_config registry = {.control = app->control,
                                        .blobs = app->blobs,
                                        .account = app->account,
+                                       .seal = app->seal,
                                        .fetcher = app->fetcher,
                                        .ready = app->ready,
                                        .public_url = app->public_url,
@@ -423,6 +424,7 @@ struct app *app_start(const struct config *config, int broker_fd, const char *pl
     if (open_carrier_tls(app, err) != 0 || open_areas(app, plugins, err) != 0 ||
         add_routes(app, err) != 0 || start_server(app, err) != 0)
         return NULL;
+    registry_start(app->registry);
     pthread_create(&app->housekeeper, NULL, housekeeper, app);
     return app;
 }

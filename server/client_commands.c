@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "server/ask.h"
+#include "server/client_registry.h"
 #include "server/init.h"
 
 #include <stdio.h>
@@ -386,6 +387,10 @@ const struct command client_commands[] = {
      "name,latest,tenant,updated_at"},
     {"package users", "NAME", "lists the instances that have a package", ask_run, package_users,
      "tenant,instance,version,pending_version"},
+    {"registry key list", "", "lists the keys that sign versions", ask_run, registry_key_list,
+     "keyid,expires"},
+    {"registry key rotate", "", "makes a new key; what older ones signed stays good", ask_run,
+     registry_key_rotate, "keyid,expires"},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

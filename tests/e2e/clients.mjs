@@ -15,6 +15,7 @@ const kinds = {
   npm11: ['npm@11', 'npm/bin/npm-cli.js'],
   npm12: ['npm@12', 'npm/bin/npm-cli.js'],
   pnpm10: ['pnpm@10', 'pnpm/bin/pnpm.cjs'],
+  pnpm12: ['pnpm@12', 'pnpm/bin/pnpm.mjs'],
   yarn1: ['yarn@1', 'yarn/bin/yarn.js'],
   berry: ['@yarnpkg/cli-dist@4', '@yarnpkg/cli-dist/bin/yarn.js'],
 }

@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/pool.h"
+#include "core/seal.h"
 #include "http/account.h"
 #include "http/ready.h"
 #include "registry/area.h"
@@ -29,6 +30,7 @@ struct world {
     struct db *db;
     struct blobs *blobs;
     struct account *account;
+    struct seal *seal;
     struct ready *ready;
     struct registry *registry;
     struct pool *pool;
@@ -88,6 +90,10 @@ static inline int world_open(void **state)
         fail_msg("%s", err.text);
     w->blobs = blobs_open(pool_printf(w->pool, "%s/blobs", w->dir), &err);
     assert_non_null(w->blobs);
+    const char *secret = pool_printf(w->pool, "%s/secret.key", w->dir);
+    assert_works(seal_create(secret, &err), err);
+    w->seal = seal_open(secret, &err);
+    assert_non_null(w->seal);
     world_user(w, "ada", false, w->ada);
     world_user(w, "bob", false, w->bob);
     world_user(w, "root", true, w->root);
@@ -98,6 +104,7 @@ static inline int world_open(void **state)
     struct registry_config registry = {.control = w->db,
                                        .blobs = w->blobs,
                                        .account = w->account,
+                                       .seal = w->seal,
                                        .ready = w->ready,
                                        .public_url = "http://localhost:8080",
                                        .platform_scope = "shared",
@@ -118,6 +125,7 @@ static inline int world_close(void **state)
 
     registry_close(w->registry);
     ready_free(w->ready);
+    seal_close(w->seal);
     account_close(w->account);
     blobs_close(w->blobs);
     db_close(w->db);

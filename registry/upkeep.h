@@ -1,0 +1,12 @@
+/*
+ * What the registry does on its own, beside requests: one thread that wakes once in a while. It
+ * signs versions that were published unsigned.
+ */
+#pragma once
+
+struct registry;
+struct upkeep;
+
+struct upkeep *upkeep_start(struct registry *registry);
+/* Waits for the step under way; NULL is fine. */
+void upkeep_stop(struct upkeep *upkeep);

@@ -1,0 +1,114 @@
+#include "registry/uplink/keys.h"
+
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/err.h"
+#include "core/fetch.h"
+#include "core/json.h"
+#include "core/pool.h"
+#include "registry/uplink/flight.h"
+#include "registry/uplink/part.h"
+
+#define FLIGHT TEXT("-/npm/v1/keys") /* no package is called so */
+#define DEADLINE_MS 15000
+#define FRESH_MS (60 * 60 * 1000)
+#define DOWN_MS 60000
+#define MAX_KEYS 50
+#define MAX_BYTES ((size_t)256 << 10)
+
+static void put_key(struct json_writer *w, const struct json *key)
+{
+    static const char *const members[] = {"expires", "keyid", "keytype", "scheme", "key"};
+    json_open(w);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        json_put_text(w, members[i], json_get(key, members[i])->text);
+    json_close(w);
+}
+
+/* Known members alone, all texts, but that expires may be null. */
+static bool is_key(const struct json *key)
+{
+    static const char *const members[] = {"keyid", "keytype", "scheme", "key"};
+    const struct json *expires = json_get(key, "expires");
+    if (expires == NULL || (expires->type != JSON_NULL && expires->type != JSON_STRING))
+        return false;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const struct json *member = json_get(key, members[i]);
+        if (member == NULL || member->type != JSON_STRING || member->text.len > 1000)
+            return false;
+    }
+    return true;
+}
+
+/* The array of the answer's keys as text; absent when it is none. */
+static struct text read_keys(struct pool *pool, struct text body)
+{
+    struct json *doc;
+    struct json_writer w;
+    unsigned n = 0;
+    auto_buf struct buf out = {0};
+    buf_init(&out, MAX_BYTES);
+    json_writer_init(&w, &out);
+    if (json_read(pool, body, 10000, &doc, NULL) != 0)
+        return TEXT_NONE;
+    const struct json *keys = json_get(doc, "keys");
+    if (keys == NULL || keys->type != JSON_ARRAY)
+        return TEXT_NONE;
+    json_open_array(&w);
+    json_each (key, keys)
+        if (is_key(key) && n++ < MAX_KEYS)
+            put_key(&w, key);
+    json_close_array(&w);
+    return buf_take(&out, pool);
+}
+
+static int keep(struct uplink *u, struct text keys)
+{
+    static const char sql[] =
+        "INSERT INTO uplink_keys (url, keys, fetched_at) VALUES (?, ?, ?) ON CONFLICT (url) DO "
+        "UPDATE SET keys = excluded.keys, fetched_at = excluded.fetched_at";
+    auto_tx struct db_tx tx = {0};
+    if (db_begin(&tx, u->config.control, NULL) != 0 ||
+        db_do(tx.conn, NULL, sql, "zsi", u->base, keys, clock_wall_ms()) < 0)
+        return -1;
+    return db_commit(&tx, NULL);
+}
+
+/* 404 is an answer: it signs nothing. */
+static void ask(struct uplink *u, struct pool *pool)
+{
+    struct fetch_reply reply;
+    struct text keys = TEXT_NONE;
+    struct fetch_request request = {.url = text_printf(pool, "%s/-/npm/v1/keys", u->base).base,
+                                    .deadline_ms = DEADLINE_MS,
+                                    .max_bytes = MAX_BYTES,
+                                    .max_redirects = 3};
+    if (fetch(u->config.fetcher, &request, pool, &reply, NULL) == 0)
+        keys = reply.status == 200   ? read_keys(pool, reply.body)
+               : reply.status == 404 ? TEXT("[]")
+                                     : TEXT_NONE;
+    bool kept = keys.base != NULL && keep(u, keys) == 0;
+    flights_land(u->flights, FLIGHT, kept ? FLIGHT_FRESH : FLIGHT_DOWN,
+                 clock_mono_ms() + (kept ? FRESH_MS : DOWN_MS));
+}
+
+int uplink_put_keys(struct uplink *uplink, struct pool *pool, struct json_writer *w,
+                    struct err *err)
+{
+    static const char sql[] = "SELECT keys FROM uplink_keys WHERE url = ?";
+    bool waited;
+    struct text keys;
+    struct json *list;
+    if (flights_board(uplink->flights, FLIGHT, DEADLINE_MS, &waited) == FLIGHT_YOURS)
+        ask(uplink, pool);
+    auto_read struct db_read r = db_read(uplink->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    if (db_get(r.conn, pool, NULL, sql, "z", "s", uplink->base, &keys) != 0)
+        return 0;
+    if (json_read(pool, keys, 10000, &list, err) != 0)
+        return -1;
+    json_each (key, list)
+        json_raw(w, key->raw);
+    return 0;
+}
