@@ -5,6 +5,7 @@
 #include "registry/registry.h"
 
 struct logins;
+struct search;
 struct signing;
 struct upkeep;
 struct uplink;
@@ -20,6 +21,7 @@ struct registry {
     struct upkeep *upkeep;         /* NULL: not started */
     struct signing *signing;       /* NULL: versions are not signed */
     struct logins *logins;         /* web logins under way */
+    struct search *search;
 };
 
 /* After a commit that changed name: drops its ready bodies and tells the roof. */

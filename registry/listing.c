@@ -4,32 +4,7 @@
 #include "core/pool.h"
 #include "registry/area.h"
 #include "registry/origin.h"
-
-void listing_words(struct listing *listing, struct pool *pool, struct text text)
-{
-    struct text rest = text_lower(pool, text), word;
-    while (text_cut(&rest, ' ', &word) && listing->n_words < LISTING_MAX_WORDS)
-        if (word.len > 0)
-            listing->words[listing->n_words++] = word;
-}
-
-static bool holds(struct text where, struct text word)
-{
-    return memmem(where.base != NULL ? where.base : "", where.len, word.base, word.len) != NULL;
-}
-
-static bool fits(const struct listing *l, struct pool *pool, const struct listing_row *row)
-{
-    if (l->n_words == 0)
-        return true;
-    struct text description = text_lower(pool, row->description);
-    struct text keywords = text_lower(pool, row->keywords);
-    for (size_t i = 0; i < l->n_words; i++)
-        if (!holds(row->name, l->words[i]) && !holds(description, l->words[i]) &&
-            !holds(keywords, l->words[i]))
-            return false;
-    return true;
-}
+#include "registry/search/search.h"
 
 /* Rows of one tenant mostly stand together, so the last judgement is kept. */
 static bool may_see(const struct listing *l, struct pool *pool, struct text tenant,
@@ -64,9 +39,29 @@ int listing_each(const struct listing *listing, struct db_conn *conn, struct poo
                    &row.keywords, &row.types, &row.publisher, &row.modified_ms, &row.versions,
                    &deprecated)) {
         row.deprecated = deprecated != 0;
-        if (may_see(listing, pool, row.tenant, &last, &may) && fits(listing, pool, &row) &&
-            !fn(arg, &row))
+        if (may_see(listing, pool, row.tenant, &last, &may) && !fn(arg, &row))
             return 0;
     }
     return q.failed ? -1 : 0;
+}
+
+int listing_found(struct db_conn *conn, struct pool *pool, const struct search_hit *hits, size_t n,
+                  bool (*fn)(void *arg, const struct listing_row *row), void *arg, struct err *err)
+{
+    static const char sql[] =
+        "SELECT p.name, p.tenant, p.latest, p.description, p.keywords, p.types, p.publisher, "
+        "p.modified_at, p.versions, p.deprecated FROM package_search AS s JOIN package AS p ON "
+        "p.name = s.package WHERE s.id = ?";
+    struct listing_row row;
+    int64_t deprecated;
+    for (size_t i = 0; i < n; i++) {
+        if (db_get(conn, pool, err, sql, "i", "sssssssiii", hits[i].id, &row.name, &row.tenant,
+                   &row.latest, &row.description, &row.keywords, &row.types, &row.publisher,
+                   &row.modified_ms, &row.versions, &deprecated) != 0)
+            return -1;
+        row.deprecated = deprecated != 0;
+        if (!fn(arg, &row))
+            return 0;
+    }
+    return 0;
 }

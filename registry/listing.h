@@ -1,7 +1,7 @@
 /*
- * Which packages somebody may see, in the order of names: for searches, lists of the portal and,
- * later, catalogues. Reads the summaries in the rows of package; nothing is parsed that was not
- * asked for.
+ * Which packages somebody may see, in the order of names: for lists of the portal; or
+ * in the order in which a search found them. Reads the summaries in the rows of package; nothing is
+ * parsed that was not asked for.
  */
 #pragma once
 
@@ -14,6 +14,7 @@ struct err;
 struct identity;
 struct pool;
 struct registry;
+struct search_hit;
 
 struct listing_row {
     struct text name, tenant; /* tenant: id; absent for the platform's scope */
@@ -22,20 +23,16 @@ struct listing_row {
     bool deprecated;
 };
 
-#define LISTING_MAX_WORDS 8
-
 struct listing {
     const struct registry *registry;
     const struct identity *who;
     const char *tenant; /* only of this tenant (id); NULL: of all */
     struct text after;  /* only names behind it; absent: from the start */
-    struct text
-        words[LISTING_MAX_WORDS]; /* lower case; each stands in name, description or keywords */
-    size_t n_words;
 };
 
-/* Cuts text into words; what is more than LISTING_MAX_WORDS is left out. */
-void listing_words(struct listing *listing, struct pool *pool, struct text text);
-/* Calls fn for each row that fits until it returns false. Rows live in pool. */
+/* Calls fn for each row until it returns false. Rows live in pool. */
 int listing_each(const struct listing *listing, struct db_conn *conn, struct pool *pool,
                  bool (*fn)(void *arg, const struct listing_row *row), void *arg, struct err *err);
+/* The n packages that a search found and that the asker may see, likewise. */
+int listing_found(struct db_conn *conn, struct pool *pool, const struct search_hit *hits, size_t n,
+                  bool (*fn)(void *arg, const struct listing_row *row), void *arg, struct err *err);

@@ -2,11 +2,14 @@
 
 #include "core/db.h"
 #include "core/err.h"
+#include "core/json.h"
 #include "core/pool.h"
 #include "http/account.h"
 #include "registry/area.h"
 
 #include <stdlib.h>
+
+#define MAX_TENANTS 10000 /* of one person */
 
 struct known {
     struct text name;   /* folded; base NULL: a free place */
@@ -147,6 +150,28 @@ bool origin_may_read(const struct registry *registry, const struct identity *who
         break;
     }
     return who->kind != IDENTITY_ANONYMOUS;
+}
+
+struct sight origin_sight(const struct registry *registry, struct pool *pool,
+                          const struct identity *who)
+{
+    struct origin platform = {ORIGIN_PLATFORM, NULL};
+    struct sight sight = {.all = who->admin && is_narrowed_to(who, SCOPE_PACKAGE_READ) &&
+                                 identity_may(who, NULL, SCOPE_PACKAGE_READ),
+                          .platform = origin_may_read(registry, who, &platform)};
+    auto_buf struct buf ids = {0};
+    struct json_writer w;
+    buf_init(&ids, MAX_TENANTS * (ACCOUNT_ID + 3));
+    json_writer_init(&w, &ids);
+    json_open_array(&w);
+    if (who->kind == IDENTITY_INSTANCE && identity_may(who, who->tenant, SCOPE_PACKAGE_READ))
+        json_str(&w, who->tenant);
+    for (size_t i = 0; !sight.all && i < who->n_members && i < MAX_TENANTS; i++)
+        if (identity_may(who, who->members[i].tenant, SCOPE_PACKAGE_READ))
+            json_str(&w, who->members[i].tenant);
+    json_close_array(&w);
+    sight.tenants = text_dup(pool, buf_view(&ids));
+    return sight;
 }
 
 int origin_check_write(const struct registry *registry, const struct identity *who,

@@ -30,6 +30,14 @@ struct origin origin_of(struct registry *registry, struct pool *pool, struct sna
                         const struct pkgname *name);
 bool origin_may_read(const struct registry *registry, const struct identity *who,
                      const struct origin *origin);
+/* All that who may see of what lives here, for conditions of SQL. */
+struct sight {
+    bool all;            /* of every tenant */
+    bool platform;       /* the platform's scope */
+    struct text tenants; /* JSON array of ids */
+};
+struct sight origin_sight(const struct registry *registry, struct pool *pool,
+                          const struct identity *who);
 /* 401 for anonymous, 404 for who may not know of it, 403 for who may read only. Ownership inside
  * the platform's scope is judged with the row (package.h). */
 int origin_check_write(const struct registry *registry, const struct identity *who,

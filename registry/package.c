@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/pool.h"
 #include "registry/pkgname.h"
+#include "registry/search/index.h"
 
 int package_get(struct db_conn *conn, struct pool *pool, struct text name, struct package *out,
                 struct err *err)
@@ -88,12 +89,15 @@ int package_finish(struct db_conn *conn, struct pool *pool, struct text name, in
         "FROM package_version AS v, package_tag AS t WHERE package.name = ? AND t.package = "
         "package.name "
         "AND t.tag = 'latest' AND v.package = t.package AND v.version = t.version";
+    if (index_forget(conn, name, err) != 0)
+        return -1;
     int gone = db_do(conn, err, gone_sql, "s", name);
     if (gone != 0)
         return gone < 0 ? -1 : 0;
     if (package_ensure_latest(conn, pool, name, err) != 0)
         return -1;
-    return db_do(conn, err, sql, "is", now_ms, name) < 0 ? -1 : 0;
+    return db_do(conn, err, sql, "is", now_ms, name) < 0 ? -1
+                                                         : index_package(conn, pool, name, err);
 }
 
 static int check_tombstone(struct db_conn *conn, struct pool *pool, struct text name,

@@ -12,6 +12,7 @@
 #include "registry/origin.h"
 #include "registry/page/users.h"
 #include "registry/routes.h"
+#include "registry/search/search.h"
 #include "registry/signature/signature.h"
 #include "registry/upkeep.h"
 #include "registry/uplink/uplink.h"
@@ -109,7 +110,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     blobs_ask(r->config.blobs, needs_blob, r);
     open_uplink(r);
     if (open_signing(r, err) != 0 || check_platform_scope(r, err) != 0 ||
-        origin_reload(r, err) != 0) {
+        origin_reload(r, err) != 0 || (r->search = search_open(r, err)) == NULL) {
         registry_close(r);
         return NULL;
     }
@@ -124,6 +125,7 @@ void registry_close(struct registry *registry)
     uplink_close(registry->uplink);
     signing_close(registry->signing);
     logins_free(registry->logins);
+    search_close(registry->search);
     origin_release(registry);
     pthread_mutex_destroy(&registry->names_lock);
     drop(registry->base);
@@ -139,6 +141,7 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
     auto_pool struct pool *pool = pool_new();
     ready_drop_prefix(registry->config.ready, text_printf(pool, "npm %.*s ", TEXT_ARG(name)));
     catalogue_changed(registry, tenant);
+    search_changed(registry->search);
     if (registry->config.changed != NULL)
         registry->config.changed(registry->config.arg, tenant, name);
 }
@@ -155,7 +158,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        users_routes(registry, router, err) != 0)
+        users_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -8,6 +8,10 @@
 #include "registry/listing.h"
 #include "registry/package.h"
 #include "registry/routes.h"
+#include "registry/search/query.h"
+#include "registry/search/search.h"
+
+#include <stdlib.h>
 
 #define MAX_ANSWER ((size_t)16 << 20)
 
@@ -52,11 +56,10 @@ static bool put_row(void *arg, const struct listing_row *row)
 
 static int read_listing(struct call *c, struct listing *l, struct page *p, struct err *err)
 {
-    struct text slug = call_query(c, "tenant"), filter = call_query(c, "filter");
+    struct text slug = call_query(c, "tenant");
     *l = (struct listing){.registry = c->area, .who = c->who};
     if (call_page(c, &p->left, &l->after, err) != 0)
         return -1;
-    listing_words(l, c->pool, text_sub(filter, 0, 250));
     if (slug.len == 0)
         return 0;
     const struct account_tenant *tenant = account_tenant_by_slug(c->accounts, slug);
@@ -66,18 +69,46 @@ static int read_listing(struct call *c, struct listing *l, struct page *p, struc
     return 0;
 }
 
+/* With a filter: best first, and the cursor is how many were shown. */
+static int find_packages(struct call *c, struct db_conn *conn, const struct listing *l,
+                         struct page *p, struct text *next, struct err *err)
+{
+    static const struct search_weights usual = {-1, -1, -1};
+    struct sight sight = origin_sight(l->registry, c->pool, c->who);
+    struct query query;
+    struct search_hits hits;
+    size_t limit = (size_t)p->left;
+    int64_t from = 0;
+    if (l->after.len > 0 && !text_number(l->after, 0, INT32_MAX, &from))
+        return err_set(err, ERR_INVALID, "bad_cursor", "The cursor is not one of this list.");
+    if (l->tenant != NULL)
+        sight = (struct sight){.tenants = text_printf(c->pool, "[\"%s\"]", l->tenant)};
+    query_read(c->pool, text_sub(call_query(c, "filter"), 0, SEARCH_TEXT_MAX), &query);
+    if (search_find(conn, c->pool, &sight, &query, &usual, &hits, err) != 0)
+        return -1;
+    size_t first = (size_t)from < hits.n ? (size_t)from : hits.n;
+    int failed = listing_found(conn, c->pool, hits.all + first, hits.n - first, put_row, p, err);
+    free(hits.all);
+    *next = p->more ? text_printf(c->pool, "%zu", first + limit) : TEXT_NONE;
+    return failed;
+}
+
 static int list_packages(struct call *c, const struct listing *l, struct page *p, struct err *err)
 {
+    struct text next = TEXT_NONE;
     auto_read struct db_read r = db_read(l->registry->config.control, err);
     if (r.conn == NULL)
         return -1;
     json_open(&p->w);
     json_key(&p->w, "items");
     json_open_array(&p->w);
-    if (listing_each(l, r.conn, c->pool, put_row, p, err) != 0)
+    int failed = text_trim(call_query(c, "filter")).len > 0
+                     ? find_packages(c, r.conn, l, p, &next, err)
+                     : listing_each(l, r.conn, c->pool, put_row, p, err);
+    if (failed != 0)
         return -1;
     json_close_array(&p->w);
-    json_put_text(&p->w, "next", p->more ? p->last : TEXT_NONE);
+    json_put_text(&p->w, "next", next.base != NULL || !p->more ? next : p->last);
     json_close(&p->w);
     return 0;
 }

@@ -6,11 +6,9 @@
 #include "registry/asked.h"
 #include "registry/login.h"
 #include "registry/routes.h"
-#include "registry/search.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 #define COUCH "org.couchdb.user:"
-#define SEARCH_TEXT_MAX 250
 
 static void answer_text(struct call *c, int status, const char *key, struct text value)
 {
@@ -125,37 +123,6 @@ static void delete_token_value(struct call *c)
     answer_text(c, 200, NULL, TEXT_NONE);
 }
 
-/* A number of the query within bounds, or its default. */
-static int64_t number_of(struct call *c, const char *name, int64_t max, int64_t preset)
-{
-    int64_t n;
-    return text_number(call_query(c, name), 0, max, &n) ? n : preset;
-}
-
-static void get_search(struct call *c)
-{
-    struct registry *registry = c->area;
-    struct err err;
-    struct search search = {.text = text_trim(call_query(c, "text")),
-                            .size = number_of(c, "size", 250, 20),
-                            .from = number_of(c, "from", 10000, 0)};
-    auto_buf struct buf out = {0};
-    int failed = 0;
-    buf_init(&out, (size_t)16 << 20);
-    if (c->who->kind == IDENTITY_ANONYMOUS && !registry->config.anonymous_read)
-        failed = err_set(&err, ERR_UNAUTHORIZED, "login_needed", "Log in first: npm login.");
-    else if (search.text.len == 0)
-        failed =
-            err_set(&err, ERR_INVALID, "text_missing", "ERR_TEXT_MISSING: say what to search for.");
-    else if (search.text.len > SEARCH_TEXT_MAX)
-        failed = err_set(&err, ERR_INVALID, "text_too_long", "A search has at most %d characters.",
-                         SEARCH_TEXT_MAX);
-    if (!asked_went_well(c, failed, &err) ||
-        !asked_went_well(c, search_run(registry, c->pool, c->who, &search, &out, &err), &err))
-        return;
-    call_json(c, 200, &out);
-}
-
 static const struct route table[] = {
     {.method = "GET",
      .path = "/npm/-/ping",
@@ -190,11 +157,6 @@ static const struct route table[] = {
      .handle = delete_token_value,
      .faces = FACE_PLATFORM,
      .summary = "npm logout: ends the token"},
-    {.method = "GET",
-     .path = "/npm/-/v1/search",
-     .handle = get_search,
-     .faces = FACES,
-     .summary = "Searches the packages that the asker may see"},
 };
 
 int routes_users(struct registry *registry, struct router *router, struct err *err)

@@ -1,3 +1,3 @@
-foreach(name semver pkgname commands nodetypes jsonscan manifest document uplink_body publish change signature source_address)
+foreach(name semver pkgname commands nodetypes jsonscan manifest document uplink_body publish change search signature source_address)
   unit(registry/${name} registry)
 endforeach()

@@ -6,16 +6,16 @@ import { Link } from '../router'
 
 export function Packages({ tenant }: { tenant: string }) {
   const [filter, setFilter] = useState('')
-  const list = useLoad(() => all<Package>(`/packages?tenant=${tenant}`), [tenant])
+  const list = useLoad(() => all<Package>(`/packages?tenant=${tenant}&filter=${encodeURIComponent(filter.trim())}`), [tenant, filter.trim()])
   const platform = useLoad(() => get<Platform>('/platform'), [])
   useEvents<unknown>('package', list.reload, list.reload)
-  const shown = list.value?.filter((p) => `${p.name} ${p.description} ${p.types.join(' ')}`.toLowerCase().includes(filter.toLowerCase()))
   return (
     <section aria-label="Packages">
-      <div class="bar"><input type="search" aria-label="Filter packages" placeholder="Filter" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></div>
+      <div class="bar"><input type="search" aria-label="Filter packages" placeholder="Filter" maxLength={250} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></div>
       <Failure text={list.error} />
       {!list.value && !list.error && <Skeleton />}
-      {list.value?.length === 0 && (
+      {list.value?.length === 0 && filter.trim() !== '' && <p class="muted">No package of this tenant fits.</p>}
+      {list.value?.length === 0 && filter.trim() === '' && (
         <Empty title="No packages yet">
           <p>Publish a node whose name begins with <code>@{tenant}/</code>:</p>
           <p><Copy text={`npm login --registry ${platform.value?.registry_url ?? ''}`} /></p>
@@ -23,7 +23,7 @@ export function Packages({ tenant }: { tenant: string }) {
         </Empty>
       )}
       <ul class="rows">
-        {shown?.map((p) => (
+        {list.value?.map((p) => (
           <li key={p.name} class="card row">
             <div class="grow">
               <Link to={`/ui/packages/${p.name}`} class="strong">{p.name}</Link> <span class="muted">{p.latest}</span>
