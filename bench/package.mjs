@@ -11,6 +11,22 @@ const manifest = {
   engines: { node: '>=20' },
 }
 
-/** The body of PUT /NAME for one version. Its padding is random, so that it does not shrink. */
-export const packageOf10kB = (name, version) =>
-  JSON.stringify(publishDocument(name, version, { manifest, files: { 'padding.bin': randomBytes(9300) } }).body)
+/** The body of PUT /NAME for one version: 10 kB, or with more bytes of padding. The padding is random, so that it does not shrink. */
+export const packageOf10kB = (name, version, padding = 9300) =>
+  JSON.stringify(publishDocument(name, version, { manifest, files: { 'padding.bin': randomBytes(padding) } }).body)
+
+/** Publishes one version of it and throws unless it went well. */
+export async function put(url, token, name, version, padding) {
+  const answer = await fetch(`${url}/${name.replace('/', '%2f')}`, {
+    method: 'PUT', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body: packageOf10kB(name, version, padding),
+  })
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
+  await answer.arrayBuffer()
+}
+
+/** The bytes of an answer; throws unless it is one of success. */
+export async function body(url, headers) {
+  const answer = await fetch(url, { headers })
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`)
+  return Buffer.from(await answer.arrayBuffer())
+}

@@ -5,7 +5,28 @@ import { join } from 'node:path'
 import { freePort, until } from '../tests/e2e/redhouse.mjs'
 import { children } from './measure.mjs'
 
-const here = join(import.meta.dirname, 'verdaccio')
+const here = join(import.meta.dirname, 'rivals')
+
+// The rivals, from npm, once.
+function fetched(file) {
+  if (!existsSync(join(here, 'node_modules', 'verdaccio')))
+    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] })
+  return join(here, 'node_modules', file)
+}
+
+// A user `bench` by way of npm's own login; their token.
+async function register(url) {
+  const answer = await fetch(`${url}/-/user/org.couchdb.user:bench`, {
+    method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'bench', password: 'bench has a password' }),
+  })
+  const { token } = await answer.json()
+  if (!token) throw new Error(`${url} gave no token`)
+  return token
+}
+
+/** Where this machine's packages come from: what the caching registries have as their upstream. */
+export const upstream = () =>
+  (process.env.REDHOUSE_UPLINK ?? execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()).replace(/\/?$/, '/')
 
 async function end(child) {
   if (child.exitCode !== null || child.signalCode !== null) return
@@ -16,29 +37,55 @@ async function end(child) {
 }
 
 export class Verdaccio {
-  /** With JWT tokens: its default token costs a bcrypt for each request. */
-  static async start() {
+  /** With JWT tokens: its default token costs a bcrypt for each request. uplink: the registry behind it; absent: none. */
+  static async start({ uplink } = {}) {
     const v = new Verdaccio()
-    if (!existsSync(join(here, 'node_modules', 'verdaccio')))
-      execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] })
     v.folder = mkdtempSync('/tmp/rh-verdaccio-')
     v.port = await freePort()
     v.url = `http://127.0.0.1:${v.port}`
     const config = join(v.folder, 'config.yaml')
     writeFileSync(config, [
-      `storage: ${v.folder}/storage`, 'auth: {htpasswd: {file: ./htpasswd}}', 'uplinks: {}',
+      `storage: ${v.folder}/storage`, 'auth: {htpasswd: {file: ./htpasswd}}', `uplinks: {${uplink ? `up: {url: '${uplink}', maxage: 60m}` : ''}}`,
       'security: {api: {legacy: false, jwt: {sign: {expiresIn: 7d}}}}',
-      "packages: {'**': {access: $all, publish: $authenticated}}", 'log: {type: stdout, format: json, level: fatal}', 'web: {enable: false}', '',
+      `packages: {'**': {access: $all, publish: $authenticated${uplink ? ', proxy: up' : ''}}}`, 'log: {type: stdout, format: json, level: fatal}', 'web: {enable: false}', '',
     ].join('\n'))
-    v.child = spawn('node', [join(here, 'node_modules', 'verdaccio', 'bin', 'verdaccio'), '--config', config, '--listen', `127.0.0.1:${v.port}`],
+    v.child = spawn('node', [fetched('verdaccio/bin/verdaccio'), '--config', config, '--listen', `127.0.0.1:${v.port}`],
       { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, NODE_ENV: 'production' } })
     await until('Verdaccio', async () => (await fetch(`${v.url}/-/ping`)).ok)
-    const answer = await fetch(`${v.url}/-/user/org.couchdb.user:bench`, {
-      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'bench', password: 'bench has a password' }),
-    })
-    v.token = (await answer.json()).token
-    if (!v.token) throw new Error('Verdaccio gave no token')
+    v.token = await register(v.url)
     return v
+  }
+
+  get pids() {
+    return [this.child.pid]
+  }
+
+  async stop() {
+    await end(this.child)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export class Pnpr {
+  /** pnpm's registry server, or undefined where there is none for this machine. uplink: the registry behind it; absent: none. */
+  static async start({ uplink } = {}) {
+    const binary = fetched(`@pnpm/pnpr.linux-${process.arch}/pnpr`)
+    if (!existsSync(binary)) return undefined
+    const p = new Pnpr()
+    p.folder = mkdtempSync('/tmp/rh-pnpr-')
+    p.url = `http://127.0.0.1:${await freePort()}`
+    const config = join(p.folder, 'config.yaml')
+    writeFileSync(config, [
+      `storage: ${p.folder}/storage`, `auth: {htpasswd: {file: ${p.folder}/htpasswd, max_users: 10}}`, 'registries:',
+      "  local: {type: hosted, access: $all, packages: {'@bench/*': {access: $all, publish: $authenticated}}}",
+      ...(uplink ? [`  up: {type: upstream, url: '${uplink}', public: true}`, '  main: {type: router, sources: [local, up]}'] : []),
+      `defaultRegistry: ${uplink ? 'main' : 'local'}`, 'log: {type: stdout, format: pretty, level: error}', '',
+    ].join('\n'))
+    p.child = spawn(binary, ['-c', config, '--listen', p.url.slice(7), '--packument-ttl-secs', '3600'],
+      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, RUST_LOG: 'error' } })
+    await until('pnpr', async () => (await fetch(`${p.url}/-/ping`)).ok)
+    p.token = await register(p.url)
+    return p
   }
 
   get pids() {

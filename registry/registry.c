@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "http/account.h"
 #include "http/ready.h"
+#include "http/warm.h"
 #include "registry/area.h"
 #include "registry/catalogue.h"
 #include "registry/login.h"
@@ -140,6 +141,7 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
 {
     auto_pool struct pool *pool = pool_new();
     ready_drop_prefix(registry->config.ready, text_printf(pool, "npm %.*s ", TEXT_ARG(name)));
+    warm_drop(registry->config.warm, name);
     catalogue_changed(registry, tenant);
     search_changed(registry->search);
     if (registry->config.changed != NULL)

@@ -24,6 +24,7 @@ struct ready;
 struct registry;
 struct router;
 struct seal;
+struct warm;
 
 /* Migrations of the control database, area "registry". */
 extern const struct embedded registry_sql[];
@@ -50,6 +51,7 @@ struct registry_config {
     struct seal *seal;          /* of the key that signs versions; NULL: none does */
     struct fetcher *fetcher;    /* NULL: no uplink */
     struct ready *ready;        /* keys begin with "npm " */
+    struct warm *warm;          /* tarballs; a group is a package's name */
     const char *public_url;     /* "http://localhost:8080", no trailing slash */
     const char *uplink_url;     /* NULL: public names are not there */
     const char *spool_dir;      /* for downloads under way, on the disk of the blobs */

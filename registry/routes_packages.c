@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "http/ready.h"
 #include "http/route.h"
+#include "http/warm.h"
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/package.h"
@@ -186,6 +187,23 @@ static int open_own(struct call *c, const struct asked *a, struct text file,
     return blob_open(a->registry->config.blobs, &id, &out->fd, &out->bytes, err);
 }
 
+#define MIME_TARBALL "application/octet-stream"
+
+static void set_tarball_headers(struct call *c)
+{
+    call_set(c, "cache-control", TEXT("private, max-age=31536000, immutable"));
+}
+
+static bool ready_tarball(struct call *c)
+{
+    struct asked a;
+    if (!asked_may_read(c, &a))
+        return false;
+    set_tarball_headers(c);
+    return warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full,
+                       call_param(c, "file"));
+}
+
 static void get_tarball(struct call *c)
 {
     struct asked a;
@@ -195,14 +213,22 @@ static void get_tarball(struct call *c)
     int failed;
     if (!asked_to_read(c, &a))
         return;
+    struct warm *warm = a.registry->config.warm;
+    uint64_t moment = warm_moment(warm, a.name.full);
     if (a.origin.kind == ORIGIN_PUBLIC && a.registry->uplink != NULL)
         failed = uplink_tarball(a.registry->uplink, c->pool, &a.name, name, &file, &err);
     else
         failed = open_own(c, &a, name, &file, &err);
     if (!asked_went_well(c, failed, &err))
         return;
-    call_set(c, "cache-control", TEXT("private, max-age=31536000, immutable"));
-    call_file(c, "application/octet-stream", file.fd, file.bytes, file.etag);
+    struct warm_file found = {.group = a.name.full,
+                              .name = name,
+                              .moment = moment,
+                              .fd = file.fd,
+                              .bytes = file.bytes,
+                              .etag = file.etag};
+    set_tarball_headers(c);
+    warm_file(warm, c, MIME_TARBALL, &found);
 }
 
 static void get_visibility(struct call *c)
@@ -237,6 +263,7 @@ static const struct route table[] = {
     {.method = "GET",
      .path = "/npm/:pkg/-/:file",
      .handle = get_tarball,
+     .ready = ready_tarball,
      .lane = LANE_ARCHIVE,
      .faces = FACES,
      .summary = "A tarball"},

@@ -23,6 +23,7 @@
 #include "http/ready.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "http/warm.h"
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "server/app_part.h"
@@ -38,6 +39,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define WARM_MEMORY ((size_t)16 << 20) /* of small tarballs */
+#define WARM_FILES 256                 /* of larger ones, open */
 
 extern const struct embedded http_sql[], themes_sql[], tenants_sql_control[];
 
@@ -218,6 +222,7 @@ static int open_floor(struct app *app, struct err *err)
     app->operations = operations_open(app->control, app->events, err);
     app->hosts = hosts_new();
     app->ready = ready_new((size_t)config->ready_budget);
+    app->warm = warm_new(WARM_MEMORY, WARM_FILES);
     app->router = router_new();
     return app->operations != NULL ? 0 : -1;
 }
@@ -265,6 +270,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                        .seal = app->seal,
                                        .fetcher = app->fetcher,
                                        .ready = app->ready,
+                                       .warm = app->warm,
                                        .public_url = app->public_url,
                                        .uplink_url = config->uplink,
                                        .uplink_fresh_ms = config->uplink_fresh_ms,

@@ -24,6 +24,7 @@ struct app {
     struct operations *operations;
     struct hosts *hosts;
     struct ready *ready;
+    struct warm *warm;
     struct router *router;
     struct registry *registry;
     struct sources *sources;

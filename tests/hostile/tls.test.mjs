@@ -93,11 +93,12 @@ test('a large body and a stalled reader under TLS', async () => {
   client.write(`PUT /open-upload HTTP/1.1\r\nHost: ${s.host}\r\nContent-Length: ${bytes.length}\r\n\r\n`)
   client.write(bytes)
   assert.equal((await client.answer()).json().bytes, bytes.length)
+  await s.raw(`GET /file?bytes=60000000 HTTP/1.1\r\nHost: ${s.host}\r\nRange: bytes=0-0\r\n\r\n`) // the fixture makes it in memory
+  const before = (await s.stats()).rss
   client.socket.pause()
   client.write(get('/file?bytes=60000000'))
-  const before = (await s.stats()).rss
   await sleep(500)
-  assert.ok((await s.stats()).rss - before < 80 * 1024)
+  assert.ok((await s.stats()).rss - before < 40 * 1024)
   client.close()
 })
 

@@ -7,7 +7,7 @@ endforeach()
 
 unit(http/owncert http core OpenSSL::Crypto)
 
-foreach(name account session login_limit account_threads)
+foreach(name account session login_limit account_threads warm)
   unit(http/${name} http core)
 endforeach()
-set_tests_properties(unit/http/account_threads PROPERTIES LABELS "unit;threads")
+set_tests_properties(unit/http/account_threads unit/http/warm PROPERTIES LABELS "unit;threads")

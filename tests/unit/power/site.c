@@ -73,6 +73,7 @@ static int open_floor(struct site *s, struct err *err)
     s->events = events_new();
     s->operations = operations_open(w->db, s->events, err);
     w->ready = ready_new((size_t)1 << 20);
+    w->warm = warm_new((size_t)1 << 20, 16);
     return s->operations != NULL && need_tenant(s, "acme", w->acme, err) == 0 &&
                    need_tenant(s, "beta", w->beta, err) == 0
                ? 0
@@ -86,6 +87,7 @@ static int open_areas(struct site *s, struct err *err)
                                        .blobs = w->blobs,
                                        .account = w->account,
                                        .ready = w->ready,
+                                       .warm = w->warm,
                                        .public_url = PUBLIC,
                                        .spool_dir = w->dir};
     struct themes_config themes = {.control = w->db,
@@ -145,6 +147,7 @@ void site_close(struct site *s)
     registry_close(s->world.registry);
     if (s->world.ready != NULL)
         ready_free(s->world.ready);
+    warm_free(s->world.warm);
     if (s->operations != NULL)
         operations_close(s->operations);
     if (s->events != NULL)

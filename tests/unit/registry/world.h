@@ -17,6 +17,7 @@
 #include "core/seal.h"
 #include "http/account.h"
 #include "http/ready.h"
+#include "http/warm.h"
 #include "registry/area.h"
 #include "registry/change.h"
 #include "registry/document.h"
@@ -32,6 +33,7 @@ struct world {
     struct account *account;
     struct seal *seal;
     struct ready *ready;
+    struct warm *warm;
     struct registry *registry;
     struct pool *pool;
     char ada[ACCOUNT_ID], bob[ACCOUNT_ID], root[ACCOUNT_ID], acme[ACCOUNT_ID], beta[ACCOUNT_ID];
@@ -100,12 +102,14 @@ static inline int world_open(void **state)
     w->account = account_open(w->db, "rh", &err);
     assert_non_null(w->account);
     w->ready = ready_new((size_t)1 << 20);
+    w->warm = warm_new((size_t)1 << 20, 16);
     world_tenants(w);
     struct registry_config registry = {.control = w->db,
                                        .blobs = w->blobs,
                                        .account = w->account,
                                        .seal = w->seal,
                                        .ready = w->ready,
+                                       .warm = w->warm,
                                        .public_url = "http://localhost:8080",
                                        .platform_scope = "shared",
                                        .spool_dir = w->dir,
@@ -126,6 +130,7 @@ static inline int world_close(void **state)
     registry_close(w->registry);
     ready_free(w->ready);
     seal_close(w->seal);
+    warm_free(w->warm);
     account_close(w->account);
     blobs_close(w->blobs);
     db_close(w->db);
