@@ -216,6 +216,7 @@ struct account *account_open(struct db *control, const char *token_prefix, struc
     pthread_mutex_init(&account->touching, NULL);
     snapshot_slot_init(&account->slot);
     account->limits = account_limits_new();
+    account->codes = account_limits_new();
     account->tickets = account_tickets_new();
     account->touched = xcalloc(ACCOUNT_TOUCHED_SLOTS, sizeof(*account->touched));
     snapshot_init(&whole->base, whole_free);
@@ -237,12 +238,18 @@ void account_close(struct account *account)
         return;
     snapshot_put(&account->slot, NULL);
     account_limits_free(account->limits);
+    account_limits_free(account->codes);
     account_tickets_free(account->tickets);
     pthread_mutex_destroy(&account->changing);
     pthread_mutex_destroy(&account->touching);
     free(account->touched);
     free(account->prefix);
     free(account);
+}
+
+void account_use_seal(struct account *account, struct seal *seal)
+{
+    account->seal = seal;
 }
 
 void account_on_ended(struct account *account, void (*fn)(void *arg, const char *user), void *arg)

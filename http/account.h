@@ -15,6 +15,7 @@
 struct account;
 struct db;
 struct err;
+struct seal;
 struct json_writer;
 struct pool;
 
@@ -26,6 +27,9 @@ struct account_member {
     enum role role;
 };
 
+/* What somebody's second factor is asked for (http/factor.h). */
+enum factor_mode { FACTOR_NONE, FACTOR_AUTH_ONLY, FACTOR_AUTH_AND_WRITES };
+
 /* Who asks. Lives in the call's pool or in a snapshot that the call holds. */
 enum identity_kind { IDENTITY_ANONYMOUS, IDENTITY_SESSION, IDENTITY_TOKEN, IDENTITY_INSTANCE };
 struct identity {
@@ -34,7 +38,9 @@ struct identity {
     const char *name;  /* user name, or the instance id */
     const char *email; /* of a user who has one, else NULL */
     bool admin;
-    bool must_change;       /* password: nothing but the change is allowed */
+    bool must_change; /* password: nothing but the change is allowed */
+    enum factor_mode factor;
+    int64_t code_at_ms;     /* wall; when a session has shown a code of it last, 0: not lately */
     uint32_t narrowed;      /* scopes a token leaves; SCOPE_ALL for sessions */
     const char *credential; /* id of the session or token row */
     const struct account_member *members;
@@ -50,6 +56,8 @@ bool identity_may(const struct identity *who, const char *tenant, uint32_t scope
 
 struct account *account_open(struct db *control, const char *token_prefix, struct err *err);
 void account_close(struct account *account);
+/* Seals the secrets of second factors; set before the first call that needs it. */
+void account_use_seal(struct account *account, struct seal *seal);
 
 /* Look-ups on any thread, in memory. The snapshot is held by the caller until dropped. */
 struct snapshot *account_snapshot(struct account *account);
@@ -108,6 +116,8 @@ int account_session_create(struct account *account, struct pool *pool, const cha
                            struct err *err);
 /* The session that this one came from by a ticket; NULL if it is one of the portal's own. */
 const char *account_session_parent(struct account *account, struct pool *pool, const char *session);
+/* It has shown a code of the second factor just now; kept in memory only. */
+void account_session_note_code(struct account *account, const char *session);
 int account_session_end(struct account *account, const char *session, struct err *err);
 /* One-time tickets, 30 s, memory only: carry a session to another host. state is a word that only
  * the browser which asked at that host can repeat (at most 47 bytes), so that nobody can hand their

@@ -33,6 +33,7 @@ static void fill_person(struct identity *who, const struct account_person *perso
     who->email = person->email[0] != '\0' ? person->email : NULL;
     who->admin = person->admin;
     who->must_change = person->must_change;
+    who->factor = person->factor;
     who->members = person->members;
     who->n_members = person->n_members;
 }
@@ -50,8 +51,10 @@ bool account_session_find(struct snapshot *s, struct text cookie_value, const ch
     const struct account_person *person = account_person(whole, key->user);
     if (person == NULL)
         return false;
-    *out =
-        (struct identity){.kind = IDENTITY_SESSION, .narrowed = SCOPE_ALL, .credential = key->id};
+    *out = (struct identity){.kind = IDENTITY_SESSION,
+                             .narrowed = SCOPE_ALL,
+                             .credential = key->id,
+                             .code_at_ms = key->code_at_ms};
     fill_person(out, person);
     return true;
 }

@@ -1,6 +1,7 @@
 /* Reads users, tenants and members into a new part of the snapshot. */
 #include "core/db.h"
 #include "http/account_part.h"
+#include "http/factor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +30,10 @@ static int load_persons(struct account_people *people, struct db_conn *conn, str
 {
     static const char count[] = "SELECT count(*) FROM user";
     static const char sql[] =
-        "SELECT id, name, coalesce(email, ''), admin, must_change FROM user ORDER BY id";
+        "SELECT id, name, coalesce(email, ''), admin, must_change, coalesce((SELECT f.mode FROM"
+        " factor AS f WHERE f.user = user.id AND f.pending = 0), '') FROM user ORDER BY id";
     auto_rows struct db_rows q = {0};
-    struct text id, name, email;
+    struct text id, name, email, mode;
     int64_t n = 0, admin, must_change;
 
     if (db_get(conn, people->pool, err, count, "", "i", &n) != 0 ||
@@ -39,14 +41,17 @@ static int load_persons(struct account_people *people, struct db_conn *conn, str
         return -1;
     people->persons = pool_zalloc(people->pool, ((size_t)n + 1) * sizeof(*people->persons));
     while (people->n_persons < (size_t)n &&
-           db_next(&q, people->pool, "sssii", &id, &name, &email, &admin, &must_change))
-        people->persons[people->n_persons++] = (struct account_person){
+           db_next(&q, people->pool, "sssiis", &id, &name, &email, &admin, &must_change, &mode)) {
+        struct account_person *person = &people->persons[people->n_persons++];
+        *person = (struct account_person){
             .id = text_c(people->pool, id),
             .name = text_c(people->pool, name),
             .email = text_c(people->pool, email),
             .admin = admin != 0,
             .must_change = must_change != 0,
         };
+        (void)factor_mode_parse(mode, &person->factor);
+    }
     people->by_name = pool_alloc(people->pool, ((size_t)n + 1) * sizeof(*people->by_name));
     for (size_t i = 0; i < people->n_persons; i++)
         people->by_name[i] = &people->persons[i];

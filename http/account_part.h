@@ -12,11 +12,14 @@
 #include "core/pool.h"
 #include "http/account.h"
 
+struct db_tx;
+
 #define ACCOUNT_SHARDS 256
 
 struct account_person {
     const char *id, *name, *email;
     bool admin, must_change;
+    enum factor_mode factor;
     struct account_member *members;
     size_t n_members;
 };
@@ -42,6 +45,7 @@ struct account_key {
     char instance[ACCOUNT_ID], tenant[ACCOUNT_ID];
     int64_t expires_ms; /* wall; of a token 0: never */
     int64_t generation;
+    int64_t code_at_ms; /* wall; of a session: a code of the second factor was shown last */
     uint32_t scopes;
 };
 
@@ -74,6 +78,8 @@ struct account {
     void (*ended)(void *arg, const char *user);
     void *ended_arg;
     struct account_limits *limits;
+    struct account_limits *codes; /* wrong codes of second factors */
+    struct seal *seal;            /* NULL: nobody has a second factor */
     struct account_tickets *tickets;
     pthread_mutex_t touching;
     struct account_touched *touched; /* ACCOUNT_TOUCHED_SLOTS, at most half of them used */
@@ -99,6 +105,10 @@ void account_revise_keys(struct account *account, enum account_keys kind, accoun
 const struct account_key *account_find_key(const struct account_snapshot *s, enum account_keys kind,
                                            const unsigned char hash[SHA256_BYTES]);
 const struct account_person *account_person(const struct account_snapshot *s, const char *id);
+/* Of a user, but for `keep` (an id or NULL) and its children: the rows, and after the commit the
+ * keys. */
+int account_end_sessions(struct db_tx *tx, const char *user, const char *keep, struct err *err);
+void account_drop_sessions(struct account *account, const char *user, const char *keep);
 void account_tell_ended(struct account *account, const char *user);
 
 /* Users, tenants, members as they are on disk; NULL on failure. */

@@ -98,13 +98,25 @@ int account_user_remove(struct account *account, struct text name, struct err *e
     return rc;
 }
 
+int account_end_sessions(struct db_tx *tx, const char *user, const char *keep, struct err *err)
+{
+    static const char sql[] = "DELETE FROM session WHERE user = ?1"
+                              " AND (?2 IS NULL OR (id <> ?2 AND coalesce(parent, '') <> ?2))";
+
+    return db_do(tx->conn, err, sql, "zz", user, keep) < 0 ? -1 : 0;
+}
+
+void account_drop_sessions(struct account *account, const char *user, const char *keep)
+{
+    struct leaving leaving = {user, keep};
+
+    account_revise_keys(account, ACCOUNT_SESSIONS, drop_users, &leaving);
+}
+
 int account_password_set(struct account *account, const char *user, struct text password,
                          bool must_change, const char *keep, struct err *err)
 {
     static const char sql[] = "UPDATE user SET password = ?, must_change = ? WHERE id = ?";
-    static const char end[] = "DELETE FROM session WHERE user = ?1"
-                              " AND (?2 IS NULL OR (id <> ?2 AND coalesce(parent, '') <> ?2))";
-    struct leaving leaving = {user, keep};
     auto_pool struct pool *pool = pool_new();
     auto_tx struct db_tx tx = {0};
     struct text hash;
@@ -114,9 +126,9 @@ int account_password_set(struct account *account, const char *user, struct text 
     int changed = db_do(tx.conn, err, sql, "siz", hash, (int64_t)must_change, user);
     if (changed == 0)
         return err_set(err, ERR_NOT_FOUND, "user_not_found", "There is no such user.");
-    if (changed < 0 || db_do(tx.conn, err, end, "zz", user, keep) < 0 || db_commit(&tx, err) != 0)
+    if (changed < 0 || account_end_sessions(&tx, user, keep, err) != 0 || db_commit(&tx, err) != 0)
         return -1;
-    account_revise_keys(account, ACCOUNT_SESSIONS, drop_users, &leaving);
+    account_drop_sessions(account, user, keep);
     int rc = account_reload_people(account, err);
     account_tell_ended(account, user);
     return rc;

@@ -164,10 +164,19 @@ static void write_problem(struct json_writer *w, const struct call *c, const str
     json_close(w);
 }
 
-static void set_failure_headers(struct call *c, int status)
+/* npm asks for a one-time password at this word and at no other. */
+static bool wants_code(const struct err *err)
+{
+    return err->code != NULL &&
+           (strcmp(err->code, "otp_required") == 0 || strcmp(err->code, "wrong_otp") == 0);
+}
+
+static void set_failure_headers(struct call *c, int status, const struct err *err)
 {
     bool npm = text_starts(c->path, "/npm/");
-    if (status == 401)
+    if (status == 401 && wants_code(err))
+        set_if_absent(c, "www-authenticate", TEXT("OTP"));
+    else if (status == 401)
         set_if_absent(c, "www-authenticate", npm ? TEXT("Basic, Bearer") : TEXT("Bearer"));
     if (status == 503)
         set_if_absent(c, "retry-after", TEXT("1"));
@@ -201,7 +210,7 @@ void answer_fail(struct call *c, int status, const struct err *err)
     } else {
         write_problem(&w, c, err, detail);
     }
-    set_failure_headers(c, status);
+    set_failure_headers(c, status, err);
     call_answer(c)->body = text_dup(c->pool, buf_view(&out));
 }
 

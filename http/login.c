@@ -1,4 +1,5 @@
 /* Sessions at the portal: login, who you are, logout, your password. */
+#include "http/factor_ask.h"
 #include "http/people_part.h"
 
 #include <string.h>
@@ -38,6 +39,7 @@ static void write_session(struct json_writer *w, const struct call *c, const str
     json_put_str(w, "email", who->email);
     json_put_bool(w, "admin", who->admin);
     json_put_bool(w, "must_change_password", who->must_change);
+    json_put_str(w, "second_factor", factor_mode_name(who->factor));
     json_close(w);
     json_key(w, "tenants");
     json_open_array(w);
@@ -76,14 +78,16 @@ static void post_session(struct call *c)
 {
     struct people *people = c->area;
     const struct json *doc;
-    struct text name, password, cookie;
+    struct text name, password, cookie, code;
     const char *user;
     struct identity who;
     struct err err;
 
     if (call_json_body(c, &doc, &err) != 0 || json_need_text(doc, "username", &name, &err) != 0 ||
         json_need_text(doc, "password", &password, &err) != 0 ||
+        factor_code(c, doc, &code, &err) != 0 ||
         account_login(people->config.account, c->pool, name, password, c->peer, &user, &err) != 0 ||
+        factor_ask_user(people->config.account, c, user, name, code, &err) != 0 ||
         account_session_create(people->config.account, c->pool, user, c->host, NULL, &cookie,
                                &err) != 0) {
         call_fail(c, &err);
@@ -96,6 +100,8 @@ static void post_session(struct call *c)
         call_fail(c, &err);
         return;
     }
+    if (who.factor != FACTOR_NONE)
+        account_session_note_code(people->config.account, who.credential);
     people_keep_session(c, cookie);
     answer_session(c, &who);
 }
@@ -133,6 +139,10 @@ static void post_password(struct call *c)
                       &err) != 0) {
         if (err.kind == ERR_UNAUTHORIZED)
             err_set(&err, ERR_UNPROCESSABLE, "wrong_password", "The old password is wrong.");
+        call_fail(c, &err);
+        return;
+    }
+    if (factor_ask_anew(people->config.account, c, doc, &err) != 0) {
         call_fail(c, &err);
         return;
     }

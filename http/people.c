@@ -36,6 +36,8 @@ void people_put_scopes(struct json_writer *w, uint32_t scopes)
 
 #define USER_COLUMNS                                                                               \
     "name, email, admin AS \"admin?\", must_change AS \"must_change_password?\","                  \
+    " EXISTS (SELECT 1 FROM factor AS f WHERE f.user = user.id AND f.pending = 0)"                 \
+    " AS \"second_factor?\","                                                                      \
     " created_at AS \"created_at@\", last_login_at AS \"last_login_at@\","                         \
     " (SELECT json_group_array(json_object('slug', t.slug, 'role', m.role)) FROM member AS m"      \
     " JOIN tenant AS t ON t.id = m.tenant WHERE m.user = user.id) AS \"tenants!\""
@@ -253,7 +255,7 @@ int people_routes(struct people *people, struct router *router, struct err *err)
 {
     if (router_add(router, routes, sizeof(routes) / sizeof(routes[0]), people, err) != 0 ||
         login_routes(people, router, err) != 0 || carry_routes(people, router, err) != 0 ||
-        tenant_routes(people, router, err) != 0)
+        me_routes(people, router, err) != 0 || tenant_routes(people, router, err) != 0)
         return -1;
     return token_routes(people, router, err);
 }

@@ -33,6 +33,7 @@ void people_set_cookie(struct call *c, const char *suffix, struct text value, lo
 void people_keep_session(struct call *c, struct text cookie);
 
 int carry_routes(struct people *people, struct router *router, struct err *err);
+int me_routes(struct people *people, struct router *router, struct err *err);
 int login_routes(struct people *people, struct router *router, struct err *err);
 int tenant_routes(struct people *people, struct router *router, struct err *err);
 int token_routes(struct people *people, struct router *router, struct err *err);

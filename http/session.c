@@ -172,6 +172,19 @@ int account_session_end(struct account *account, const char *session, struct err
     return 0;
 }
 
+static enum account_verdict note_code(void *arg, struct account_key *key)
+{
+    if (strcmp(key->id, arg) != 0)
+        return ACCOUNT_KEEP;
+    key->code_at_ms = clock_wall_ms();
+    return ACCOUNT_ALTERED;
+}
+
+void account_session_note_code(struct account *account, const char *session)
+{
+    account_revise_keys(account, ACCOUNT_SESSIONS, note_code, (void *)(uintptr_t)session);
+}
+
 /* Carried on by use. */
 
 struct moved {

@@ -1,6 +1,7 @@
 /* Tokens of the API. */
 #include "core/clock.h"
 #include "core/db.h"
+#include "http/factor_ask.h"
 #include "http/people_part.h"
 
 struct row {
@@ -212,10 +213,15 @@ static bool may_manage(struct call *c)
 
 static void post_token(struct call *c)
 {
+    struct people *people = c->area;
     struct err err;
 
     if (!may_manage(c))
         return;
+    if (factor_ask(people->config.account, c, false, &err) != 0) {
+        call_fail(c, &err);
+        return;
+    }
     if (c->who->user != NULL) {
         create(c, c->who->user);
         return;
@@ -226,9 +232,15 @@ static void post_token(struct call *c)
 
 static void post_user_token(struct call *c)
 {
+    struct people *people = c->area;
     const char *user = find_user(c);
+    struct err err;
 
-    if (user != NULL)
+    if (user == NULL)
+        return;
+    if (factor_ask(people->config.account, c, false, &err) != 0)
+        call_fail(c, &err);
+    else
         create(c, user);
 }
 
@@ -274,6 +286,7 @@ static const struct route routes[] = {
      .secret = true,
      .who = WHO_USER,
      .summary = "makes a token, shown once",
+     .query = "npm-otp",
      .body = "NewToken",
      .answer = "MadeToken",
      .status = 201},
@@ -300,6 +313,7 @@ static const struct route routes[] = {
      .secret = true,
      .who = WHO_ADMIN,
      .summary = "makes a token for a user, shown once",
+     .query = "npm-otp",
      .body = "NewToken",
      .answer = "MadeToken",
      .status = 201},

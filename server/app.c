@@ -217,6 +217,7 @@ static int open_floor(struct app *app, struct err *err)
     app->account = account_open(app->control, APP_TOKEN_PREFIX, err);
     if (app->account == NULL)
         return -1;
+    account_use_seal(app->account, app->seal);
     app->events = events_new();
     app->idempotency = idempotency_new(app->control);
     app->operations = operations_open(app->control, app->events, err);

@@ -72,6 +72,15 @@ static int user_list(struct ask *ask, struct err *err)
     return ask_list(ask, "/api/v1/users", err);
 }
 
+static int user_reset_factor(struct ask *ask, struct err *err)
+{
+    if (client_call(&ask->client, "DELETE",
+                    ask_path(ask, "/api/v1/users/", word(ask, 0), "/factor"), NULL, &ask->doc,
+                    err) != 0)
+        return -1;
+    return ask_get(ask, ask_path(ask, "/api/v1/users/", word(ask, 0), ""), err);
+}
+
 static int token_create(struct ask *ask, struct err *err)
 {
     const char *user = flag(ask, "--user"), *name = flag(ask, "--name");
@@ -363,6 +372,9 @@ const struct command client_commands[] = {
      "makes a user; without a file with a password that is shown once", ask_run, user_create,
      "name,email"},
     {"user list", "", "lists the users", ask_run, user_list, "name,email,admin,last_login_at"},
+    {"user reset-factor", "NAME",
+     "switches a user's second factor off, for who lost the app and the codes", ask_run,
+     user_reset_factor, "name,second_factor"},
     {"token create", "--user NAME --name LABEL [--read-only] [--expires 30d]",
      "makes a token, shown once", ask_run, token_create, "token"},
     {"instance create", "TENANT/SLUG [--stack NAME]", "makes an instance and starts it", ask_run,

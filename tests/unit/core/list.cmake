@@ -1,5 +1,5 @@
 foreach(name err pool text buf clock log json_read json_write codec digest file name option blob
-    password htpasswd)
+    password totp htpasswd)
   unit(core/${name} core)
 endforeach()
 unit(core/seal core OpenSSL::Crypto)

@@ -5,6 +5,7 @@ foreach(name hosts route head negotiate peers)
   unit(http/${name} http core)
 endforeach()
 
+unit(http/factor http core PkgConfig::OATH)
 unit(http/owncert http core OpenSSL::Crypto)
 
 foreach(name account session login_limit account_threads warm)
