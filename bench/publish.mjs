@@ -1,14 +1,13 @@
-// Publishes of 10 kB by 8 clients at once; Redhouse answers once they are on disk.
+// Publishes of 10 kB by 8 and by 32 clients at once; Redhouse answers once they are on disk.
 import { Agent, request } from 'node:http'
 import { Redhouse } from '../tests/e2e/redhouse.mjs'
 import { Table, cpuTime, interleave } from './measure.mjs'
 import { Verdaccio } from './peers.mjs'
 import { packageOf10kB } from './package.mjs'
 
-const clients = 8
 let made = 0
 
-function put(agent, base, name, token, body) {
+export function publishOne(agent, base, name, token, body) {
   const url = new URL(`${base}/${name.replace('/', '%2f')}`)
   return new Promise((done, fail) => {
     const req = request(url, {
@@ -26,7 +25,7 @@ function put(agent, base, name, token, body) {
 }
 
 // Each publish is a package of its own, made before the clock starts.
-async function round(pids, base, token, count) {
+async function round(pids, base, token, count, clients) {
   const documents = Array.from({ length: count }, () => {
     const name = `@bench/p${made++}`
     return [name, packageOf10kB(name, '1.0.0')]
@@ -35,7 +34,7 @@ async function round(pids, base, token, count) {
   const before = cpuTime(pids)
   const start = process.hrtime.bigint()
   await Promise.all(Array.from({ length: clients }, async () => {
-    for (let next = documents.pop(); next; next = documents.pop()) await put(agent, base, next[0], token, next[1])
+    for (let next = documents.pop(); next; next = documents.pop()) await publishOne(agent, base, next[0], token, next[1])
   }))
   const seconds = Number(process.hrtime.bigint() - start) / 1e9
   const cpu = Number(cpuTime(pids) - before) / 1e9
@@ -49,21 +48,38 @@ export default async function publish({ rounds, seconds }) {
   try {
     v = await Verdaccio.start()
     const token = await r.token('admin', 'bench')
-    const table = new Table('Publishes', `${clients} clients, packages of 10 kB, each a new name. Redhouse answers when the package is synced to disk; Verdaccio does not sync.`)
+    const table = new Table('Publishes', 'Packages of 10 kB, each a new name. Redhouse answers when the package is synced to disk; Verdaccio does not sync.')
     const found = await interleave({
-      Redhouse: () => round([r.ready.pid], `${r.url}/npm`, token, 250 * seconds),
-      Verdaccio: () => round(v.pids, v.url, v.token, 50 * seconds),
+      'Redhouse, 8 clients': () => round([r.ready.pid], `${r.url}/npm`, token, 250 * seconds, 8),
+      'Verdaccio, 8 clients': () => round(v.pids, v.url, v.token, 50 * seconds, 8),
+      'Redhouse, 32 clients': () => round([r.ready.pid], `${r.url}/npm`, token, 250 * seconds, 32),
     }, rounds)
-    const medians = {}
-    for (const [server, values] of Object.entries(found)) {
-      medians[server] = table.row(server, 'publishes per CPU second', values.map((x) => x.perCpu))
-      medians[`${server} rate`] = table.row(server, 'publishes per second', values.map((x) => x.rate))
+    const perCpu = {}, rate = {}
+    for (const [who, values] of Object.entries(found)) {
+      perCpu[who] = table.row(who, 'publishes per CPU second', values.map((x) => x.perCpu))
+      rate[who] = table.row(who, 'publishes per second', values.map((x) => x.rate))
     }
-    table.figure('publishes per CPU second: times Verdaccio', medians.Redhouse / medians.Verdaccio, 'least', 5)
-    table.figure('publishes per second: times Verdaccio', medians['Redhouse rate'] / medians['Verdaccio rate'], 'least', 5)
+    table.figure('8 clients, publishes per CPU second: times Verdaccio', perCpu['Redhouse, 8 clients'] / perCpu['Verdaccio, 8 clients'], 'least', 5)
+    table.figure('32 clients, publishes per second', rate['Redhouse, 32 clients'], 'least', 500)
     return table
   } finally {
     await v?.stop()
     await r.stop()
   }
+}
+
+// node bench/publish.mjs URL PREFIX CLIENTS, with TOKEN: publishes until its input ends, then tells how many.
+if (process.argv[1] === import.meta.filename) {
+  const [url, prefix, clients] = process.argv.slice(2)
+  const agent = new Agent({ keepAlive: true, maxSockets: Number(clients) })
+  let going = true
+  process.stdin.on('end', () => (going = false)).resume()
+  await Promise.all(Array.from({ length: Number(clients) }, async () => {
+    while (going) {
+      const name = `@bench/${prefix}${made++}`
+      await publishOne(agent, url, name, process.env.TOKEN, packageOf10kB(name, '1.0.0'))
+    }
+  }))
+  agent.destroy()
+  console.log(made)
 }

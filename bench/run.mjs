@@ -1,5 +1,5 @@
 // Measures Redhouse beside what a user would take instead.
-//   node bench/run.mjs [--short] [--write] [NAME…]     names: registry, tarballs, search, publish, proxy, instance, server
+//   node bench/run.mjs [--short] [--write] [NAME…]     names: registry, tarballs, search, publish, install, crowd, proxy, instance, server
 // --short: one quick round, to prove that it works (CI); --write: keeps the tables in bench/RESULTS.md.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const flags = process.argv.slice(2).filter((a) => a.startsWith('--'))
 const wanted = process.argv.slice(2).filter((a) => !a.startsWith('--'))
 const short = flags.includes('--short')
 const budget = short ? { rounds: 1, seconds: 1, starts: 1, instances: 2 } : { rounds: 3, seconds: 4, starts: 5, instances: 10 }
-const names = ['registry', 'tarballs', 'search', 'publish', 'proxy', 'instance', 'server']
+const names = ['registry', 'tarballs', 'search', 'publish', 'install', 'crowd', 'proxy', 'instance', 'server']
 const load = () => loadavg().map((n) => n.toFixed(1)).join(' ')
 
 const results = []

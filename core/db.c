@@ -98,7 +98,8 @@ static int open_readers(struct db *db, const struct db_config *config, struct er
         struct db_conn *conn = &db->readers[i];
         db->n_readers++;
         if (conn_open(conn, db, config, false, err) != 0 ||
-            db_exec(conn, "PRAGMA query_only=ON", err) != 0)
+            /* kB; the system keeps the file's pages for all of them anyway */
+            db_exec(conn, "PRAGMA query_only=ON; PRAGMA cache_size=-256", err) != 0)
             return -1;
         conn->next_free = db->free_readers;
         db->free_readers = conn;

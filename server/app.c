@@ -40,7 +40,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WARM_MEMORY ((size_t)16 << 20) /* of small tarballs */
+#define WARM_MEMORY ((size_t)4 << 20) /* of small tarballs */
 #define WARM_FILES 256                 /* of larger ones, open */
 
 extern const struct embedded http_sql[], themes_sql[], tenants_sql_control[];
