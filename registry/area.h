@@ -8,6 +8,7 @@ struct logins;
 struct search;
 struct signing;
 struct upkeep;
+struct moves;
 struct uplink;
 
 #define MOST_TARBALL ((size_t)64 << 20)
@@ -20,6 +21,7 @@ struct registry {
     struct uplink *uplink;         /* NULL: none */
     struct upkeep *upkeep;         /* NULL: not started */
     struct signing *signing;       /* NULL: versions are not signed */
+    struct moves *moves;           /* imports under way */
     struct logins *logins;         /* web logins under way */
     struct search *search;
 };

@@ -237,34 +237,67 @@ static int look_ahead(struct work *w, struct err *err)
                    TEXT_ARG(w->v.version));
 }
 
+/* Reads the document into w. */
+static int open_work(struct work *w, const struct publish_request *req,
+                     struct document_publish *doc, struct err *err)
+{
+    if (document_publish(w->pool, req->doc, req->name, w->registry->config.max_tarball, doc, err) !=
+        0)
+        return -1;
+    w->name = doc->name;
+    w->tenant = req->tenant;
+    w->tarball = doc->tarball;
+    w->published = doc->manifest;
+    w->v.version = doc->version;
+    w->v.readme = doc->readme;
+    w->v.readme_name = doc->readme_name;
+    w->v.bytes = (int64_t)doc->tarball.len;
+    return 0;
+}
+
+/* The tarball against what is said of it. */
+static int check_work(struct work *w, const struct document_publish *doc, struct err *err)
+{
+    return read_tarball(w, err) != 0 ||
+                   document_check_promise(w->pool, doc->integrity, doc->shasum, w->sha512_sum,
+                                          w->sha1_sum, err) != 0 ||
+                   check_says_same(w, err) != 0
+               ? -1
+               : 0;
+}
+
+int publish_check(struct registry *registry, struct pool *pool, const struct publish_request *req,
+                  struct publish_checked *checked, struct err *err)
+{
+    struct document_publish doc;
+    struct work *w = pool_zalloc(pool, sizeof *w);
+    w->registry = registry;
+    w->pool = pool;
+    w->v = checked->v;
+    if (open_work(w, req, &doc, err) != 0 || check_work(w, &doc, err) != 0 ||
+        make_documents(w, err) != 0)
+        return -1;
+    *checked = (struct publish_checked){w->v, w->tarball};
+    return 0;
+}
+
 int publish_document(struct registry *registry, struct pool *pool,
                      const struct publish_request *req, struct publish_result *result,
                      struct err *err)
 {
     struct document_publish doc;
     struct work *w = pool_zalloc(pool, sizeof *w);
-    if (document_publish(pool, req->doc, req->name, registry->config.max_tarball, &doc, err) != 0)
-        return -1;
     w->registry = registry;
     w->pool = pool;
-    w->name = doc.name;
-    w->tenant = req->tenant;
-    w->tarball = doc.tarball;
-    w->published = doc.manifest;
     w->owner_rules = req->tenant == NULL && !req->who->admin;
-    w->v = (struct package_version){.version = doc.version,
-                                    .readme = doc.readme,
-                                    .readme_name = doc.readme_name,
-                                    .publisher = text_of(req->who->name),
+    w->v = (struct package_version){.publisher = text_of(req->who->name),
                                     .publisher_id = text_of(req->who->user),
-                                    .source = TEXT("publish"),
-                                    .bytes = (int64_t)doc.tarball.len};
+                                    .source = TEXT("publish")};
+    if (open_work(w, req, &doc, err) != 0)
+        return -1;
     json_each (tag, doc.tags)
         w->tags[w->n_tags++] = tag->key;
-    if (look_ahead(w, err) != 0 || read_tarball(w, err) != 0 ||
-        document_check_promise(pool, doc.integrity, doc.shasum, w->sha512_sum, w->sha1_sum, err) !=
-            0 ||
-        check_says_same(w, err) != 0 || finish(w, err) != 0)
+    if (look_ahead(w, err) != 0 || check_work(w, &doc, err) != 0 || finish(w, err) != 0)
         return -1;
     *result = w->result;
     return 0;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "registry/package.h"
 #include "registry/registry.h"
 
 struct account_tenant;
@@ -27,6 +28,14 @@ struct publish_request {
     const char *tenant; /* id; NULL: the platform's scope */
     const struct json *doc;
 };
+/* All that is checked of such a document, and what would be stored of it; nothing is. For versions
+ * that move here (move/move.h): the publisher is theirs, and the version is shown later. */
+struct publish_checked {
+    struct package_version v; /* publisher, publisher_id and source are given */
+    struct text tarball;
+};
+int publish_check(struct registry *registry, struct pool *pool, const struct publish_request *req,
+                  struct publish_checked *checked, struct err *err);
 int publish_document(struct registry *registry, struct pool *pool,
                      const struct publish_request *req, struct publish_result *result,
                      struct err *err);

@@ -10,6 +10,7 @@
 #include "registry/area.h"
 #include "registry/catalogue.h"
 #include "registry/login.h"
+#include "registry/move/move.h"
 #include "registry/origin.h"
 #include "registry/page/users.h"
 #include "registry/routes.h"
@@ -88,6 +89,7 @@ static int check_platform_scope(const struct registry *r, struct err *err)
 static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
 {
     static const char sql[] = "SELECT (SELECT count(*) FROM package_version WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM move_version WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1)";
     struct registry *r = arg;
@@ -108,6 +110,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     snapshot_slot_init(&r->names);
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
+    r->moves = moves_new(config->operations);
     blobs_ask(r->config.blobs, needs_blob, r);
     open_uplink(r);
     if (open_signing(r, err) != 0 || check_platform_scope(r, err) != 0 ||
@@ -127,6 +130,7 @@ void registry_close(struct registry *registry)
     signing_close(registry->signing);
     logins_free(registry->logins);
     search_close(registry->search);
+    moves_free(registry->moves);
     origin_release(registry);
     pthread_mutex_destroy(&registry->names_lock);
     drop(registry->base);
@@ -160,7 +164,8 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        users_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0)
+        users_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
+        routes_moves(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

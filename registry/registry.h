@@ -19,6 +19,7 @@ struct blobs;
 struct db;
 struct err;
 struct fetcher;
+struct operations;
 struct pool;
 struct ready;
 struct registry;
@@ -48,7 +49,8 @@ struct registry_config {
     struct db *control;
     struct blobs *blobs;
     struct account *account;
-    struct seal *seal;          /* of the key that signs versions; NULL: none does */
+    struct seal *seal; /* of the key that signs versions; NULL: none does */
+    struct operations *operations;
     struct fetcher *fetcher;    /* NULL: no uplink */
     struct ready *ready;        /* keys begin with "npm " */
     struct warm *warm;          /* tarballs; a group is a package's name */

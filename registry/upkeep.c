@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/pool.h"
 #include "registry/area.h"
+#include "registry/move/move.h"
 #include "registry/signature/signature.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #define PAUSE_MS 50         /* between two steps of much work: others want the writer too */
 #define REST_MS (60 * 1000) /* when there is nothing to do */
 #define SIGNED_AT_ONCE 200
+#define MOVED_KEPT_MS (14ll * 86400 * 1000) /* what was brought and never shown */
 
 struct upkeep {
     struct registry *registry;
@@ -55,12 +57,23 @@ static bool sign(struct registry *r)
     return n == SIGNED_AT_ONCE;
 }
 
+static void look_at_moves(struct registry *r)
+{
+    struct err err;
+    moves_look(r->moves);
+    if (move_forget(r, clock_wall_ms() - MOVED_KEPT_MS, &err) != 0)
+        log_error("registry", err.text, NULL);
+}
+
 static void *work(void *arg)
 {
     struct upkeep *u = arg;
     bool more = true;
-    while (rest(u, more ? PAUSE_MS : REST_MS))
+    while (rest(u, more ? PAUSE_MS : REST_MS)) {
         more = sign(u->registry);
+        if (!more)
+            look_at_moves(u->registry);
+    }
     return NULL;
 }
 

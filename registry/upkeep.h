@@ -1,6 +1,6 @@
 /*
  * What the registry does on its own, beside requests: one thread that wakes once in a while. It
- * signs versions that were published unsigned.
+ * signs versions that were published unsigned, and ends imports that nobody goes on with.
  */
 #pragma once
 

@@ -269,6 +269,7 @@ static int open_areas(struct app *app, const char *plugins, struct err *err)
                                        .blobs = app->blobs,
                                        .account = app->account,
                                        .seal = app->seal,
+                                       .operations = app->operations,
                                        .fetcher = app->fetcher,
                                        .ready = app->ready,
                                        .warm = app->warm,

@@ -5,6 +5,7 @@
 #include "server/ask.h"
 #include "server/client_registry.h"
 #include "server/init.h"
+#include "server/move/mover.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -409,6 +410,10 @@ const struct command client_commands[] = {
      "id,url,tags,last_commit,cause"},
     {"source build", "ID", "looks at a source and builds what is new or failed", ask_run,
      source_build, ""},
+    {"registry import verdaccio",
+     "DIR --tenant SLUG [--map @SCOPE=SLUG,...] [--users] [--take-over] [--dry-run]",
+     "takes over the packages, users and tokens of a Verdaccio's storage folder", ask_run,
+     import_verdaccio, ""},
     {"theme set", "TENANT FILE", "gives a tenant a theme: theme.json, .zip or .tgz", ask_run,
      theme_set, "version,updated_at"},
 };

@@ -35,9 +35,41 @@ static void monotonic_time_does_not_go_back(void **state)
     assert_true(clock_wall_ms() > 1700000000000);
 }
 
+static void an_iso_time_is_read_as_it_was_written(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    static const int64_t times[] = {0,  951782400000,   1795795238746, 4107542399999,
+                                    -1, -62135596800000};
+    static const char *const odd[] = {"",
+                                      "2026-11-27",
+                                      "2026-11-27T16:00:38.746",
+                                      "2026-11-27T16:00:38.746+01:00",
+                                      "2026-13-27T16:00:38Z",
+                                      "2026-11-27 16:00:38Z",
+                                      "2026-11-27T16:00:38.Z",
+                                      "2026-11-27T16:00:38.-12Z",
+                                      "-026-11-27T16:00:38.746Z",
+                                      "2026-11-27T24:00:38Z"};
+    int64_t ms = 7;
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        assert_true(clock_parse_iso(text_of(clock_iso(pool, times[i])), &ms));
+        assert_int_equal(ms, times[i]);
+    }
+    assert_true(clock_parse_iso(TEXT("2026-11-27T16:00:38Z"), &ms));
+    assert_int_equal(ms, 1795795238000);
+    assert_true(clock_parse_iso(TEXT("2026-11-27T16:00:38.7Z"), &ms));
+    assert_int_equal(ms, 1795795238700);
+    assert_true(clock_parse_iso(TEXT("2026-11-27T16:00:38.746123Z"), &ms));
+    assert_int_equal(ms, 1795795238746);
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        assert_false(clock_parse_iso(text_of(odd[i]), &ms));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(iso_shows_milliseconds_in_utc),
     cmocka_unit_test(iso_stays_within_four_digits_of_year),
+    cmocka_unit_test(an_iso_time_is_read_as_it_was_written),
     cmocka_unit_test(http_date_is_imf_fixdate),
     cmocka_unit_test(monotonic_time_does_not_go_back),
 };
