@@ -41,7 +41,7 @@
 #include <unistd.h>
 
 #define WARM_MEMORY ((size_t)4 << 20) /* of small tarballs */
-#define WARM_FILES 256                 /* of larger ones, open */
+#define WARM_FILES 256                /* of larger ones, open */
 
 extern const struct embedded http_sql[], themes_sql[], tenants_sql_control[];
 
