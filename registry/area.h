@@ -4,6 +4,7 @@
 #include "core/snapshot.h"
 #include "registry/registry.h"
 
+struct downloads;
 struct logins;
 struct search;
 struct signing;
@@ -22,6 +23,7 @@ struct registry {
     struct upkeep *upkeep;         /* NULL: not started */
     struct signing *signing;       /* NULL: versions are not signed */
     struct moves *moves;           /* imports under way */
+    struct downloads *downloads;   /* counts of tarballs served */
     struct logins *logins;         /* web logins under way */
     struct search *search;
 };

@@ -75,6 +75,12 @@ static int end(const struct change *c, struct db_tx *tx, struct err *err)
     return 0;
 }
 
+static int no_version(const struct change *c, struct text version, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "version_not_found", "There is no version %.*s of \"%.*s\".",
+                   TEXT_ARG(text_sub(version, 0, 64)), TEXT_ARG(c->name));
+}
+
 int change_set_tag(const struct change *c, struct text tag, struct text version, struct err *err)
 {
     struct package p;
@@ -225,6 +231,74 @@ int change_owners(const struct change *c, const struct json *doc, struct text re
         if (package_add_owner(tx.conn, c->name, text_of(id), name, err) != 0)
             return -1;
     }
+    return end(c, &tx, err);
+}
+
+int change_deprecate_version(const struct change *c, struct text version, struct text message,
+                             struct err *err)
+{
+    struct package p;
+    struct package_stored stored;
+    auto_tx struct db_tx tx = {0};
+    if (message.len > MAX_MESSAGE)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_message",
+                       "A deprecation message has at most %d characters.", MAX_MESSAGE);
+    if (begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
+        package_get_stored(tx.conn, c->pool, c->name, version, &stored, err) != 0)
+        return err->kind == ERR_NOT_FOUND && text_is(text_of(err->code), "not_found")
+                   ? no_version(c, version, err)
+                   : -1;
+    int rows = package_deprecate(tx.conn, c->name, version, message, err);
+    return rows > 0 ? end(c, &tx, err) : rows;
+}
+
+int change_remove_version(const struct change *c, struct text version, struct err *err)
+{
+    struct package p;
+    auto_tx struct db_tx tx = {0};
+    if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
+        package_remove_version(tx.conn, c->pool, c->name, version, text_of(c->who->name),
+                               clock_wall_ms(), err) != 0)
+        return -1;
+    return end(c, &tx, err);
+}
+
+/* The last owner stays, so that somebody can. */
+static int remove_owner(const struct change *c, struct db_conn *conn, struct text user,
+                        struct err *err)
+{
+    bool left = false;
+    if (package_remove_owner(conn, c->name, user, err) != 0 || has_owners(c, conn, &left, err) != 0)
+        return -1;
+    return left ? 0
+                : err_set(err, ERR_UNPROCESSABLE, "bad_owners",
+                          "A package has 1 to %d owners: name another one first.", MAX_OWNERS);
+}
+
+static int add_owner(const struct change *c, struct db_conn *conn, struct text user,
+                     struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM package_owner WHERE package = ?";
+    const char *id = account_user_by_name(c->accounts, user);
+    int64_t n = 0;
+    if (id == NULL)
+        return err_set(err, ERR_UNPROCESSABLE, "unknown_user", "There is no user \"%.*s\".",
+                       TEXT_ARG(text_sub(user, 0, 64)));
+    if (db_get(conn, c->pool, err, sql, "s", "i", c->name, &n) != 0)
+        return -1;
+    if (n >= MAX_OWNERS)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_owners", "A package has 1 to %d owners.",
+                       MAX_OWNERS);
+    return package_add_owner(conn, c->name, text_of(id), user, err);
+}
+
+int change_owner(const struct change *c, struct text user, bool is, struct err *err)
+{
+    struct package p;
+    auto_tx struct db_tx tx = {0};
+    if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
+        (is ? add_owner(c, tx.conn, user, err) : remove_owner(c, tx.conn, user, err)) != 0)
+        return -1;
     return end(c, &tx, err);
 }
 

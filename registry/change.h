@@ -36,6 +36,14 @@ int change_deprecate(const struct change *c, const struct json *doc, struct err 
 int change_keep_versions(const struct change *c, const struct json *doc, struct text rev,
                          struct err *err);
 int change_remove(const struct change *c, struct text rev, struct err *err);
+/* Of one version. message absent or empty: it is not deprecated any more. ERR_NOT_FOUND
+ * "version_not_found". */
+int change_deprecate_version(const struct change *c, struct text version, struct text message,
+                             struct err *err);
+int change_remove_version(const struct change *c, struct text version, struct err *err);
+/* One owner more or less; the last one stays: ERR_UNPROCESSABLE "bad_owners", "unknown_user";
+ * ERR_NOT_FOUND "owner_not_found". */
+int change_owner(const struct change *c, struct text user, bool is, struct err *err);
 /* doc.maintainers[].name: users who are there; at least one. */
 int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err);
 /* The second half of npm's unpublish: 0 when the version of that tarball is gone already.

@@ -73,6 +73,22 @@ int package_create(struct db_conn *conn, struct pool *pool, struct text name, co
     return rows < 0 ? -1 : 0;
 }
 
+/* What its latest version needs, for those who ask from the other side. */
+static int write_needs(struct db_conn *conn, struct text name, struct err *err)
+{
+    static const char clear_sql[] = "DELETE FROM package_need WHERE package = ?";
+    static const char sql[] =
+        "INSERT OR IGNORE INTO package_need (package, needs, kind, range)"
+        " SELECT p.name, d.key, k.value, d.value"
+        " FROM package AS p JOIN package_version AS v ON v.package = p.name AND v.version = "
+        "p.latest,"
+        " json_each('[\"dependencies\",\"optionalDependencies\",\"peerDependencies\"]') AS k,"
+        " json_each(v.abbreviated, '$.' || k.value) AS d WHERE p.name = ? AND d.type = 'text'";
+
+    return db_do(conn, err, clear_sql, "s", name) < 0 || db_do(conn, err, sql, "s", name) < 0 ? -1
+                                                                                              : 0;
+}
+
 int package_finish(struct db_conn *conn, struct pool *pool, struct text name, int64_t now_ms,
                    struct err *err)
 {
@@ -94,10 +110,10 @@ int package_finish(struct db_conn *conn, struct pool *pool, struct text name, in
     int gone = db_do(conn, err, gone_sql, "s", name);
     if (gone != 0)
         return gone < 0 ? -1 : 0;
-    if (package_ensure_latest(conn, pool, name, err) != 0)
+    if (package_ensure_latest(conn, pool, name, err) != 0 ||
+        db_do(conn, err, sql, "is", now_ms, name) < 0)
         return -1;
-    return db_do(conn, err, sql, "is", now_ms, name) < 0 ? -1
-                                                         : index_package(conn, pool, name, err);
+    return write_needs(conn, name, err) != 0 ? -1 : index_package(conn, pool, name, err);
 }
 
 static int check_tombstone(struct db_conn *conn, struct pool *pool, struct text name,
@@ -271,6 +287,18 @@ int package_add_owner(struct db_conn *conn, struct text name, struct text user_i
     static const char sql[] =
         "INSERT INTO package_owner (package, user, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
     return db_do(conn, err, sql, "sss", name, user_id, user) < 0 ? -1 : 0;
+}
+
+int package_remove_owner(struct db_conn *conn, struct text name, struct text user, struct err *err)
+{
+    static const char sql[] = "DELETE FROM package_owner WHERE package = ? AND name = ?";
+    int rows = db_do(conn, err, sql, "ss", name, user);
+
+    return rows == 0
+               ? err_set(err, ERR_NOT_FOUND, "owner_not_found",
+                         "\"%.*s\" is no owner of this package.", TEXT_ARG(text_sub(user, 0, 64)))
+           : rows < 0 ? -1
+                      : 0;
 }
 
 int package_clear_owners(struct db_conn *conn, struct text name, struct err *err)

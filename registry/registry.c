@@ -3,16 +3,18 @@
 #include "core/blob.h"
 #include "core/db.h"
 #include "core/err.h"
+#include "core/log.h"
 #include "core/pool.h"
 #include "http/account.h"
 #include "http/ready.h"
 #include "http/warm.h"
 #include "registry/area.h"
 #include "registry/catalogue.h"
+#include "registry/downloads.h"
 #include "registry/login.h"
 #include "registry/move/move.h"
 #include "registry/origin.h"
-#include "registry/page/users.h"
+#include "registry/page/page.h"
 #include "registry/routes.h"
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
@@ -111,6 +113,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
     r->moves = moves_new(config->operations);
+    r->downloads = downloads_new(r->config.control);
     blobs_ask(r->config.blobs, needs_blob, r);
     open_uplink(r);
     if (open_signing(r, err) != 0 || check_platform_scope(r, err) != 0 ||
@@ -123,9 +126,13 @@ struct registry *registry_open(const struct registry_config *config, struct err 
 
 void registry_close(struct registry *registry)
 {
+    struct err err;
     if (registry == NULL)
         return;
     upkeep_stop(registry->upkeep);
+    if (downloads_flush(registry->downloads, &err) != 0)
+        log_error("registry", err.text, NULL);
+    downloads_free(registry->downloads);
     uplink_close(registry->uplink);
     signing_close(registry->signing);
     logins_free(registry->logins);
@@ -164,7 +171,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        users_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
+        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
         routes_moves(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);

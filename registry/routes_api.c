@@ -134,7 +134,9 @@ static int put_versions(struct json_writer *w, struct db_conn *conn, struct text
         "(SELECT coalesce(json_group_array(tag), '[]') FROM package_tag AS t WHERE t.package = "
         "v.package "
         "AND t.version = v.version) AS \"tags!\", commit_id AS source_commit, "
-        "install_script AS \"install_scripts?\", node_red FROM package_version AS v "
+        "install_script AS \"install_scripts?\", node_red, source, "
+        "dist ->> '$.unpackedSize' AS unpacked_bytes, dist ->> '$.fileCount' AS files "
+        "FROM package_version AS v "
         "WHERE package = ? ORDER BY id DESC";
     json_key(w, "versions");
     return db_json(w, conn, err, sql, "s", name);
@@ -151,6 +153,15 @@ static int put_tags(struct json_writer *w, struct db_conn *conn, struct pool *po
     json_key(w, "tags");
     json_raw(w, tags);
     return 0;
+}
+
+static int put_owners(struct json_writer *w, struct db_conn *conn, struct text name,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT name AS user FROM package_owner WHERE package = ? ORDER BY "
+                              "name";
+    json_key(w, "owners");
+    return db_json(w, conn, err, sql, "s", name);
 }
 
 static int put_latest(struct json_writer *w, struct db_conn *conn, struct pool *pool,
@@ -190,7 +201,8 @@ static int put_package(struct call *c, const struct asked *a, struct json_writer
     json_raw(w, p.types);
     json_put_text(w, "install", text_printf(c->pool, "npm install %.*s", TEXT_ARG(p.name)));
     if (put_latest(w, r.conn, c->pool, &p, err) != 0 ||
-        put_tags(w, r.conn, c->pool, p.name, err) != 0 || put_versions(w, r.conn, p.name, err) != 0)
+        put_tags(w, r.conn, c->pool, p.name, err) != 0 || put_owners(w, r.conn, p.name, err) != 0 ||
+        put_versions(w, r.conn, p.name, err) != 0)
         return -1;
     json_close(w);
     return 0;

@@ -7,6 +7,7 @@
 #include "http/warm.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/downloads.h"
 #include "registry/package.h"
 #include "registry/packument.h"
 #include "registry/routes.h"
@@ -194,14 +195,23 @@ static void set_tarball_headers(struct call *c)
     call_set(c, "cache-control", TEXT("private, max-age=31536000, immutable"));
 }
 
+static void count(const struct call *c, const struct asked *a)
+{
+    if (text_is(c->method, "GET"))
+        downloads_count(a->registry->downloads, a->name.full,
+                        packument_tarball_version(&a->name, call_param(c, "file")));
+}
+
 static bool ready_tarball(struct call *c)
 {
     struct asked a;
     if (!asked_may_read(c, &a))
         return false;
     set_tarball_headers(c);
-    return warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full,
-                       call_param(c, "file"));
+    if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, call_param(c, "file")))
+        return false;
+    count(c, &a);
+    return true;
 }
 
 static void get_tarball(struct call *c)
@@ -227,6 +237,7 @@ static void get_tarball(struct call *c)
                               .fd = file.fd,
                               .bytes = file.bytes,
                               .etag = file.etag};
+    count(c, &a);
     set_tarball_headers(c);
     warm_file(warm, c, MIME_TARBALL, &found);
 }

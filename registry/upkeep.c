@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/pool.h"
 #include "registry/area.h"
+#include "registry/downloads.h"
 #include "registry/move/move.h"
 #include "registry/signature/signature.h"
 
@@ -57,6 +58,13 @@ static bool sign(struct registry *r)
     return n == SIGNED_AT_ONCE;
 }
 
+static void count(struct registry *r)
+{
+    struct err err;
+    if (downloads_flush(r->downloads, &err) != 0)
+        log_error("registry", err.text, NULL);
+}
+
 static void look_at_moves(struct registry *r)
 {
     struct err err;
@@ -71,6 +79,7 @@ static void *work(void *arg)
     bool more = true;
     while (rest(u, more ? PAUSE_MS : REST_MS)) {
         more = sign(u->registry);
+        count(u->registry);
         if (!more)
             look_at_moves(u->registry);
     }

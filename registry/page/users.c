@@ -1,12 +1,11 @@
 #include "registry/page/users.h"
 
-#include "core/db.h"
 #include "core/err.h"
 #include "http/call.h"
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
-#include "registry/package.h"
+#include "registry/page/page.h"
 
 #define MOST_USERS 1000
 #define ANSWER_MAX ((size_t)1 << 20)
@@ -53,17 +52,6 @@ static bool put_user(void *arg, const struct package_user *user)
     return true;
 }
 
-/* A name that nobody has and that is no package of ours may be anybody's. */
-static int check_known(struct call *c, const struct asked *a, size_t n, struct err *err)
-{
-    struct package p;
-
-    if (n > 0)
-        return 0;
-    auto_read struct db_read r = db_read(a->registry->config.control, err);
-    return r.conn == NULL ? -1 : package_get(r.conn, c->pool, a->name.full, &p, err);
-}
-
 static void get_users(struct call *c)
 {
     struct asked a;
@@ -87,7 +75,7 @@ static void get_users(struct call *c)
     if (config->users_of != NULL &&
         !asked_went_well(c, config->users_of(config->arg, c->pool, &query, &err), &err))
         return;
-    if (!asked_went_well(c, check_known(c, &a, shown.n, &err), &err))
+    if (!asked_went_well(c, page_check_known(c, &a, shown.n, &err), &err))
         return;
     json_close_array(&shown.w);
     json_put_bool(&shown.w, "more", shown.n > MOST_USERS);

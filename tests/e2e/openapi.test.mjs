@@ -165,7 +165,7 @@ describe('openapi', () => {
       const problem = await ask('GET', o.path.replace('/api/v1', ''), { params, status: 404 })
       assert.ok(problem.code, o.path)
     }
-    const bodies = operations().filter((o) => o.requestBody && document.components.schemas[o.requestBody.content['application/json'].schema.$ref.split('/').at(-1)].required)
+    const bodies = operations().filter((o) => o.requestBody?.content['application/json'] && document.components.schemas[o.requestBody.content['application/json'].schema.$ref.split('/').at(-1)].required)
     for (const o of bodies.filter((o) => !o.path.includes('{'))) {
       const answer = await r.api(o.method, o.path, {}, { cookie })
       assert.ok(answer.status >= 400 && answer.status < 500, `${o.method} ${o.path} without what is required: ${answer.status}`)
