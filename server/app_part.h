@@ -40,3 +40,5 @@ struct app {
 /* The platform's own routes: portal, events, platform object, OpenAPI. */
 struct router;
 int platform_routes(struct app *app, struct router *router, struct err *err);
+/* Opens the areas, each with what it may know of the others (wire.c). */
+int wire_areas(struct app *app, const char *plugins, struct err *err);
