@@ -8,7 +8,10 @@
 #include "core/buf.h"
 #include "core/text.h"
 
+#include <stdatomic.h>
+
 struct err;
+struct fetch_reply;
 struct fetcher;
 struct pool;
 
@@ -33,15 +36,24 @@ struct fetch_request {
     const struct fetch_header *headers;
     size_t n_headers;
     struct text body;
-    int64_t deadline_ms;    /* of the whole exchange, waiting for a turn included; required */
-    int64_t connect_ms;     /* 0: 5 s */
-    int64_t stall_ms;       /* no byte for so long ends it; 0: 30 s */
-    size_t max_bytes;       /* of the answer's body, required */
-    int body_fd;            /* >0: the answer's body goes there instead of into memory */
+    int64_t deadline_ms; /* of the whole exchange, waiting for a turn included; required */
+    int64_t connect_ms;  /* 0: 5 s */
+    int64_t stall_ms;    /* no byte for so long ends it; 0: 30 s */
+    size_t max_bytes;    /* of the answer's body, required */
+    int body_fd;         /* >0: the answer's body goes there instead of into memory */
+    /* Not NULL: the body goes there instead, piece by piece, on the fetcher's thread, which must
+     * not be held up; so_far has the status and the headers. -1 with err ends the exchange. */
+    int (*sink)(void *arg, const struct fetch_reply *so_far, struct text bytes, struct err *err);
+    void *sink_arg;
+    bool gzip;              /* asks for it and unpacks it; max_bytes is of what was unpacked */
     unsigned max_redirects; /* of GET, HEAD and POST, which turns into GET at 301 to 303; 0, and of
                                other methods: 3xx is an answer like another */
     bool refuse_private;    /* no loopback, link-local, private or unique-local address, checked
                                after resolution and pinned (SSRF); never through a proxy */
+    const char *proxy;      /* instead of the fetcher's; "": none; NULL: the fetcher's */
+    const char *no_proxy;   /* hosts that are reached without it, separated by commas; NULL: none */
+    struct text ca_pem;     /* trusted instead of the fetcher's ca_file; absent: none */
+    const atomic_bool *cancelled; /* once true the exchange ends within a second, as "stopping" */
 };
 
 struct fetch_reply {
@@ -58,4 +70,9 @@ struct fetch_reply {
  * malformed method or header (line breaks) is ERR_INVALID. Any status is a success. */
 int fetch(struct fetcher *fetcher, const struct fetch_request *request, struct pool *pool,
           struct fetch_reply *reply, struct err *err);
+/* Does the address name a private place by itself: localhost or a private IP address? For where a
+ * proxy resolves names, so that nothing else can be judged. */
+bool fetch_names_private(const char *url);
+/* What Retry-After asks for, in seconds or as a date; 0: nothing, at most a day. */
+int64_t fetch_retry_after_ms(const struct fetch_reply *reply);
 struct text fetch_header(const struct fetch_reply *reply, const char *name);

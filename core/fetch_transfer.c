@@ -99,6 +99,30 @@ static bool is_private_name(const char *address)
            is_private((const struct sockaddr *)(const void *)&v6);
 }
 
+bool fetch_names_private(const char *url)
+{
+    CURLU *u = curl_url();
+    char *host = NULL;
+    bool private = true;
+
+    if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        struct text name = text_of(host);
+        struct in_addr v4;
+        if (text_starts(name, "[")) {
+            name = text_sub(name, 1, name.len - 2);
+            host[name.len + 1] = '\0';
+        }
+        bool address = inet_pton(AF_INET, name.base, &v4) == 1 || text_has(name, ':');
+        private = address
+                      ? is_private_name(name.base)
+                      : text_eq_nocase(name, TEXT("localhost")) || text_ends(name, ".localhost");
+    }
+    curl_free(host);
+    curl_url_cleanup(u);
+    return private;
+}
+
 /* Before each request on a connection, which may be a pooled one that was opened for another. */
 static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
 {
@@ -122,6 +146,15 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
         return 0;
     }
     t->reply.body_bytes += len;
+    if (t->request->sink != NULL) {
+        long status = 0;
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        t->reply.status = (int)status;
+        return t->request->sink(t->request->sink_arg, &t->reply, text_n(bytes, len), &t->problem) ==
+                       0
+                   ? len
+                   : 0;
+    }
     if (t->request->body_fd > 0)
         return file_write_all(t->request->body_fd, bytes, len, &t->problem) == 0 ? len : 0;
     buf_add(&t->body, bytes, len);
@@ -202,9 +235,12 @@ static void set_route(struct transfer *t, const struct fetch_options *options)
     const struct fetch_request *r = t->request;
     /* "" also keeps the environment's proxies out. A proxy would resolve names by itself, so where
      * addresses are judged there is none. */
-    bool proxy = options->proxy != NULL && r->unix_socket == NULL && !r->refuse_private;
+    const char *by = r->proxy != NULL ? r->proxy : options->proxy;
+    bool proxy = by != NULL && r->unix_socket == NULL && !r->refuse_private;
 
-    curl_easy_setopt(t->easy, CURLOPT_PROXY, proxy ? options->proxy : "");
+    curl_easy_setopt(t->easy, CURLOPT_PROXY, proxy ? by : "");
+    /* Never the environment's either. */
+    curl_easy_setopt(t->easy, CURLOPT_NOPROXY, r->no_proxy != NULL ? r->no_proxy : "");
     curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_ready);
     curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
     if (r->unix_socket != NULL) {
@@ -216,6 +252,17 @@ static void set_route(struct transfer *t, const struct fetch_options *options)
     /* A pooled connection may lead where the name no longer does. */
     if (r->refuse_private)
         curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+static void set_trust(struct transfer *t, const struct fetch_options *options)
+{
+    struct text pem = t->request->ca_pem;
+    struct curl_blob blob = {(void *)(uintptr_t)pem.base, pem.len, CURL_BLOB_NOCOPY};
+
+    if (options->ca_file != NULL)
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO, options->ca_file);
+    if (pem.len > 0)
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &blob);
 }
 
 int transfer_set_up(struct transfer *t, const struct fetch_options *options)
@@ -239,8 +286,9 @@ int transfer_set_up(struct transfer *t, const struct fetch_options *options)
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    if (options->ca_file != NULL)
-        curl_easy_setopt(e, CURLOPT_CAINFO, options->ca_file);
+    if (r->gzip)
+        curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    set_trust(t, options);
     if (options->user_agent != NULL)
         curl_easy_setopt(e, CURLOPT_USERAGENT, options->user_agent);
     set_method(t);
@@ -257,6 +305,10 @@ int64_t transfer_left(struct transfer *t, int64_t now)
     int64_t left = t->deadline_at - now;
     curl_off_t up = 0, down = 0;
 
+    if (t->request->cancelled != NULL && atomic_load(t->request->cancelled)) {
+        err_set(&t->problem, ERR_UNAVAILABLE, "stopping", "The server is stopping.");
+        return 0;
+    }
     curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
     curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
     curl_off_t moved = up + down + (curl_off_t)t->header_bytes;
@@ -307,4 +359,20 @@ int transfer_judge(const struct transfer *t, struct err *err)
         return err_set(err, ERR_UPSTREAM, "upstream_unreachable", "%s could not be reached: %s.",
                        t->request->url, curl_easy_strerror(t->code));
     }
+}
+
+int64_t fetch_retry_after_ms(const struct fetch_reply *reply)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct text value = fetch_header(reply, "retry-after");
+    int64_t seconds = 0, most = 86400;
+
+    if (value.len == 0)
+        return 0;
+    if (!text_number(value, 0, INT64_MAX / 1000, &seconds)) {
+        time_t at = curl_getdate(text_c(pool, value), NULL);
+        seconds = at > 0 ? (int64_t)at - clock_wall_ms() / 1000 : 0;
+    }
+    seconds = seconds < most ? seconds : most;
+    return seconds > 0 ? seconds * 1000 : 0;
 }

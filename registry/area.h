@@ -10,7 +10,7 @@ struct search;
 struct signing;
 struct upkeep;
 struct moves;
-struct uplink;
+struct uplinks;
 
 #define MOST_TARBALL ((size_t)64 << 20)
 
@@ -19,12 +19,12 @@ struct registry {
     const char *base;              /* public_url + "/npm" */
     struct snapshot_slot names;    /* origin.c */
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
-    struct uplink *uplink;         /* NULL: none */
-    struct upkeep *upkeep;         /* NULL: not started */
-    struct signing *signing;       /* NULL: versions are not signed */
-    struct moves *moves;           /* imports under way */
-    struct downloads *downloads;   /* counts of tarballs served */
-    struct logins *logins;         /* web logins under way */
+    struct uplinks *uplinks;
+    struct upkeep *upkeep;       /* NULL: not started */
+    struct signing *signing;     /* NULL: versions are not signed */
+    struct moves *moves;         /* imports under way */
+    struct downloads *downloads; /* counts of tarballs served */
+    struct logins *logins;       /* web logins under way */
     struct search *search;
 };
 

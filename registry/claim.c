@@ -7,7 +7,7 @@
 #include "registry/area.h"
 #include "registry/origin.h"
 #include "registry/pkgname.h"
-#include "registry/uplink/uplink.h"
+#include "registry/uplink/uplinks.h"
 
 static int check_name(struct text name, struct err *err)
 {
@@ -26,8 +26,7 @@ static int turn_over(struct registry *registry, struct pool *pool, struct text n
 {
     if (origin_reload(registry, err) != 0)
         return -1;
-    if (registry->uplink != NULL)
-        uplink_forget(registry->uplink, name);
+    uplinks_forget(registry->uplinks, name);
     registry_changed(registry, NULL, name);
     return 0;
 }

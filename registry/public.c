@@ -4,7 +4,7 @@
 #include "core/pool.h"
 #include "registry/area.h"
 #include "registry/pkgname.h"
-#include "registry/uplink/uplink.h"
+#include "registry/uplink/uplinks.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -32,19 +32,14 @@ int registry_public_tarball(struct registry *registry, struct pool *pool, struct
     struct pkgname split;
     struct uplink_file file;
     struct text found;
-    bool changed;
 
-    if (registry->uplink == NULL)
-        return err_set(err, ERR_UNAVAILABLE, "no_uplink",
-                       "There is no uplink to fetch %.*s from; give one with --uplink.",
-                       TEXT_ARG(name));
     if (!pkgname_split(name, &split))
         return err_set(err, ERR_INVALID, "bad_package_name", "%.*s is no package name.",
                        TEXT_ARG(name));
     struct text tarball =
         text_printf(pool, "%.*s-%.*s.tgz", TEXT_ARG(split.base), TEXT_ARG(version));
-    if (uplink_refresh(registry->uplink, name, PACKUMENT_FULL, &changed, err) != 0 ||
-        uplink_tarball(registry->uplink, pool, &split, tarball, &file, err) != 0)
+    if (uplinks_refresh(registry->uplinks, name, PACKUMENT_FULL, err) != 0 ||
+        uplinks_tarball(registry->uplinks, pool, &split, tarball, &file, err) != 0)
         return -1;
     if (integrity_of(file.fd, pool, &found, err) != 0 || !text_eq(found, integrity)) {
         close(file.fd);

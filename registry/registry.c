@@ -19,11 +19,12 @@
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
 #include "registry/upkeep.h"
-#include "registry/uplink/uplink.h"
+#include "registry/uplink/uplinks.h"
 
 #include <stdlib.h>
 
 #define DEFAULT_FRESH_MS (5 * 60 * 1000)
+#define DEFAULT_TIMEOUT_MS (30 * 1000)
 
 static char *copy(const char *s)
 {
@@ -47,20 +48,45 @@ static void copy_config(struct registry *r, const struct registry_config *config
         r->config.max_tarball = MOST_TARBALL;
     if (r->config.uplink_fresh_ms == 0)
         r->config.uplink_fresh_ms = DEFAULT_FRESH_MS;
+    if (r->config.uplink_timeout_ms == 0)
+        r->config.uplink_timeout_ms = DEFAULT_TIMEOUT_MS;
     r->base = xprintf("%s/npm", config->public_url);
 }
 
-static void open_uplink(struct registry *r)
+/* Both forms of a public document; absent: where names come from was decided anew. */
+static void on_document(void *arg, struct text name)
 {
-    if (r->config.uplink_url == NULL || r->config.fetcher == NULL)
+    struct registry *r = arg;
+    auto_pool struct pool *pool = pool_new();
+    if (name.base == NULL) {
+        ready_drop_prefix(r->config.ready, TEXT("npm "));
+        warm_drop_all(r->config.warm);
         return;
-    struct uplink_config config = {.control = r->config.control,
-                                   .blobs = r->config.blobs,
-                                   .fetcher = r->config.fetcher,
-                                   .url = r->config.uplink_url,
-                                   .spool_dir = r->config.spool_dir,
-                                   .fresh_ms = r->config.uplink_fresh_ms};
-    r->uplink = uplink_open(&config);
+    }
+    ready_drop_prefix(r->config.ready, text_printf(pool, "npm %.*s ", TEXT_ARG(name)));
+}
+
+static int open_uplinks(struct registry *r, struct err *err)
+{
+    const struct registry_config *c = &r->config;
+    struct uplinks_config config = {.control = c->control,
+                                    .blobs = c->blobs,
+                                    .fetcher = c->fetcher,
+                                    .seal = c->seal,
+                                    .url = c->uplink_url,
+                                    .hosts = c->uplink_hosts,
+                                    .proxy = c->uplink_proxy,
+                                    .public_url = c->public_url,
+                                    .spool_dir = c->spool_dir,
+                                    .fresh_ms = c->uplink_fresh_ms,
+                                    .stale_ms = c->uplink_stale_ms,
+                                    .timeout_ms = c->uplink_timeout_ms,
+                                    .cache_bytes = c->uplink_cache,
+                                    .offline = c->offline,
+                                    .changed = on_document,
+                                    .arg = r};
+    r->uplinks = uplinks_open(&config, err);
+    return r->uplinks != NULL ? 0 : -1;
 }
 
 static int open_signing(struct registry *r, struct err *err)
@@ -115,9 +141,9 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     r->moves = moves_new(config->operations);
     r->downloads = downloads_new(r->config.control);
     blobs_ask(r->config.blobs, needs_blob, r);
-    open_uplink(r);
-    if (open_signing(r, err) != 0 || check_platform_scope(r, err) != 0 ||
-        origin_reload(r, err) != 0 || (r->search = search_open(r, err)) == NULL) {
+    if (open_uplinks(r, err) != 0 || open_signing(r, err) != 0 ||
+        check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0 ||
+        (r->search = search_open(r, err)) == NULL) {
         registry_close(r);
         return NULL;
     }
@@ -133,7 +159,7 @@ void registry_close(struct registry *registry)
     if (downloads_flush(registry->downloads, &err) != 0)
         log_error("registry", err.text, NULL);
     downloads_free(registry->downloads);
-    uplink_close(registry->uplink);
+    uplinks_close(registry->uplinks);
     signing_close(registry->signing);
     logins_free(registry->logins);
     search_close(registry->search);
@@ -146,6 +172,11 @@ void registry_close(struct registry *registry)
     drop(registry->config.spool_dir);
     drop(registry->config.platform_scope);
     free(registry);
+}
+
+void registry_keep_house(struct registry *registry)
+{
+    uplinks_keep_house(registry->uplinks);
 }
 
 void registry_changed(struct registry *registry, const char *tenant, struct text name)

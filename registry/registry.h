@@ -49,19 +49,25 @@ struct registry_config {
     struct db *control;
     struct blobs *blobs;
     struct account *account;
-    struct seal *seal; /* of the key that signs versions; NULL: none does */
+    struct seal *seal; /* of the key that signs versions, and of uplinks' credentials; NULL: none */
     struct operations *operations;
     struct fetcher *fetcher;    /* NULL: no uplink */
     struct ready *ready;        /* keys begin with "npm " */
     struct warm *warm;          /* tarballs; a group is a package's name */
     const char *public_url;     /* "http://localhost:8080", no trailing slash */
-    const char *uplink_url;     /* NULL: public names are not there */
+    const char *uplink_url;     /* NULL: public names come by other uplinks or not at all */
     const char *spool_dir;      /* for downloads under way, on the disk of the blobs */
     const char *platform_scope; /* "shared" for @shared/…; NULL: none */
     bool anonymous_read;        /* public names and the platform's scope; never tenants' packages */
     bool self_register;         /* `npm adduser` makes users */
     size_t max_tarball;         /* 0: 64 MiB */
     int64_t uplink_fresh_ms;    /* how long a public document is good unasked; 0: 5 min */
+    int64_t uplink_stale_ms;    /* and then served while it is asked for anew */
+    int64_t uplink_timeout_ms;  /* without a byte; 0: 30 s */
+    int64_t uplink_cache;       /* bytes that are kept of public packages; 0: no ceiling */
+    const char *uplink_hosts;   /* origins that its tarballs may lie at; NULL: its own */
+    const char *uplink_proxy;   /* that the fetcher has */
+    bool offline;               /* nothing goes out to uplinks */
     /* After the commit, on the worker that made it. tenant: id, NULL for the platform's scope. */
     void (*published)(void *arg, const char *tenant, struct text name, struct text version);
     /* Anything changed that lists or catalogues show (tags, deprecation, removal, a publish too).
@@ -78,6 +84,8 @@ struct registry *registry_open(const struct registry_config *config, struct err 
 /* What is done beside requests begins. After all who keep names of blobs are open. */
 void registry_start(struct registry *registry);
 void registry_close(struct registry *registry); /* nobody may be using it */
+/* Once a minute, on a thread that may block. */
+void registry_keep_house(struct registry *registry);
 int registry_routes(struct registry *registry, struct router *router, struct err *err);
 
 /* The funnel for callers inside: a tarball from a build or an upload becomes a version. */

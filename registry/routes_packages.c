@@ -12,7 +12,7 @@
 #include "registry/packument.h"
 #include "registry/routes.h"
 #include "registry/uplink/body.h"
-#include "registry/uplink/uplink.h"
+#include "registry/uplink/uplinks.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 
@@ -50,7 +50,8 @@ static bool ready_packument(struct call *c)
         return false;
     enum packument_form form = form_of(c);
     if (a.origin.kind == ORIGIN_PUBLIC &&
-        (a.registry->uplink == NULL || !uplink_is_fresh(a.registry->uplink, a.name.full, form)))
+        (call_header(c, "via").base != NULL ||
+         !uplinks_is_ready(a.registry->uplinks, a.name.full, form)))
         return false;
     set_headers(c);
     return ready_answer(a.registry->config.ready, c, key_of(c, &a, form), form_mimes[form]);
@@ -78,27 +79,31 @@ static int build_public(void *arg, struct pool *pool, struct text key, struct te
 {
     const struct building *b = arg;
     struct text doc;
-    if (uplink_document(b->registry->uplink, pool, b->name.full, b->form, &doc, err) != 0)
+    if (uplinks_document(b->registry->uplinks, pool, b->name.full, b->form, &doc, err) != 0)
         return -1;
     return uplink_body(pool, b->registry->base, &b->name, doc, body, err);
+}
+
+/* Our own uplink leads back here. Says so, also by Via, to whom is us as well. */
+static bool is_loop(struct call *c, const struct asked *a)
+{
+    struct err err;
+    if (!uplinks_began(a->registry->uplinks, call_header(c, "via")))
+        return false;
+    call_set(c, "via", text_of(uplinks_via(a->registry->uplinks)));
+    err_set(&err, ERR_INVALID, "uplink_loop",
+            "An uplink of this registry leads back to it; correct the uplink's address.");
+    call_fail(c, &err);
+    return true;
 }
 
 /* Brings a public document up to date; answers when that fails. */
 static bool refresh(struct call *c, const struct asked *a, enum packument_form form)
 {
     struct err err;
-    bool changed;
-    if (a->registry->uplink == NULL) {
-        err_set(&err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
-                TEXT_ARG(a->name.full));
-        return asked_went_well(c, -1, &err);
-    }
-    if (!asked_went_well(c, uplink_refresh(a->registry->uplink, a->name.full, form, &changed, &err),
-                         &err))
-        return false;
-    if (changed)
-        ready_drop(a->registry->config.ready, key_of(c, a, form));
-    return true;
+    return !is_loop(c, a) &&
+           asked_went_well(c, uplinks_refresh(a->registry->uplinks, a->name.full, form, &err),
+                           &err);
 }
 
 static void get_packument(struct call *c)
@@ -136,7 +141,7 @@ static void get_version(struct call *c)
         if (!refresh(c, &a, PACKUMENT_FULL))
             return;
         failed =
-            uplink_document(a.registry->uplink, c->pool, a.name.full, PACKUMENT_FULL, &doc, &err);
+            uplinks_document(a.registry->uplinks, c->pool, a.name.full, PACKUMENT_FULL, &doc, &err);
         if (failed == 0)
             failed =
                 uplink_body_version(c->pool, a.registry->base, &a.name, doc, which, &body, &err);
@@ -159,8 +164,8 @@ static void get_tags(struct call *c)
     if (a.origin.kind == ORIGIN_PUBLIC) {
         if (!refresh(c, &a, PACKUMENT_ABBREVIATED))
             return;
-        failed = uplink_document(a.registry->uplink, c->pool, a.name.full, PACKUMENT_ABBREVIATED,
-                                 &doc, &err);
+        failed = uplinks_document(a.registry->uplinks, c->pool, a.name.full, PACKUMENT_ABBREVIATED,
+                                  &doc, &err);
         if (failed == 0)
             failed = uplink_body_tags(&a.name, doc, &body, &err);
     } else {
@@ -208,8 +213,11 @@ static bool ready_tarball(struct call *c)
     if (!asked_may_read(c, &a))
         return false;
     set_tarball_headers(c);
-    if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, call_param(c, "file")))
+    struct text file = call_param(c, "file");
+    if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, file))
         return false;
+    if (a.origin.kind == ORIGIN_PUBLIC)
+        uplinks_used(a.registry->uplinks, a.name.full, file);
     count(c, &a);
     return true;
 }
@@ -223,10 +231,12 @@ static void get_tarball(struct call *c)
     int failed;
     if (!asked_to_read(c, &a))
         return;
+    if (a.origin.kind == ORIGIN_PUBLIC && is_loop(c, &a))
+        return;
     struct warm *warm = a.registry->config.warm;
     uint64_t moment = warm_moment(warm, a.name.full);
-    if (a.origin.kind == ORIGIN_PUBLIC && a.registry->uplink != NULL)
-        failed = uplink_tarball(a.registry->uplink, c->pool, &a.name, name, &file, &err);
+    if (a.origin.kind == ORIGIN_PUBLIC)
+        failed = uplinks_tarball(a.registry->uplinks, c->pool, &a.name, name, &file, &err);
     else
         failed = open_own(c, &a, name, &file, &err);
     if (!asked_went_well(c, failed, &err))

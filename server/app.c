@@ -133,6 +133,7 @@ static void keep_house(struct app *app)
 
     if (account_flush(app->account, &err) != 0)
         log_error("app", err.text, NULL);
+    registry_keep_house(app->registry);
     db_quiet(app->control);
     tenants_quiet(app->tenants);
 }

@@ -8,7 +8,7 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/semver.h"
-#include "registry/uplink/uplink.h"
+#include "registry/uplink/uplinks.h"
 
 #include <sys/mman.h>
 
@@ -64,14 +64,13 @@ static int find_tag(struct call *c, const struct asked *a, struct text which, st
     struct text doc;
     struct json *parsed;
     struct semver v;
-    bool changed;
 
     *version = which;
-    if (uplink_refresh(a->registry->uplink, a->name.full, PACKUMENT_FULL, &changed, err) != 0)
+    if (uplinks_refresh(a->registry->uplinks, a->name.full, PACKUMENT_FULL, err) != 0)
         return -1;
     if (semver_parse(which, &v))
         return 0;
-    if (uplink_document(a->registry->uplink, c->pool, a->name.full, PACKUMENT_FULL, &doc, err) !=
+    if (uplinks_document(a->registry->uplinks, c->pool, a->name.full, PACKUMENT_FULL, &doc, err) !=
             0 ||
         json_read(c->pool, doc, JSON_MAX_NODES, &parsed, err) != 0)
         return -1;
@@ -87,13 +86,11 @@ static int open_public(struct call *c, const struct asked *a, struct text which,
 {
     struct uplink_file file = {.fd = -1};
 
-    if (a->registry->uplink == NULL)
-        return not_there(a, which, err);
     if (find_tag(c, a, which, &out->version, err) != 0)
         return -1;
     struct text name =
         text_printf(c->pool, "%.*s-%.*s.tgz", TEXT_ARG(a->name.base), TEXT_ARG(out->version));
-    if (uplink_tarball(a->registry->uplink, c->pool, &a->name, name, &file, err) != 0)
+    if (uplinks_tarball(a->registry->uplinks, c->pool, &a->name, name, &file, err) != 0)
         return err->kind == ERR_NOT_FOUND ? not_there(a, which, err) : -1;
     out->etag = text_sub(file.etag, 1, file.etag.len - 2);
     return map(file.fd, file.bytes, out, err);

@@ -27,8 +27,7 @@ static int put_keys(struct call *c, const char *member, bool uplinks, struct jso
     json_key(w, member);
     json_open_array(w);
     if (put_own(registry, c, w, err) != 0 ||
-        (uplinks && registry->uplink != NULL &&
-         uplink_put_keys(registry->uplink, c->pool, w, err) != 0))
+        (uplinks && uplinks_put_keys(registry->uplinks, c->pool, w, err) != 0))
         return -1;
     json_close_array(w);
     return 0;

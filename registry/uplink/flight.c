@@ -15,9 +15,11 @@ struct thing {
     char *key;
     size_t len;
     bool under_way;
+    bool forgotten; /* while it was under way */
+    bool used;
     unsigned waiting;
     enum flight outcome;
-    int64_t until_ms;
+    int64_t until_ms, stale_until_ms;
 };
 
 struct flights {
@@ -93,9 +95,16 @@ static struct thing *find_or_make(struct flights *f, struct text key)
     return t;
 }
 
-static enum flight known(const struct thing *t, int64_t now_ms)
+static enum flight known(struct thing *t, int64_t now_ms)
 {
-    return t != NULL && now_ms < t->until_ms ? t->outcome : FLIGHT_NONE;
+    enum flight out = FLIGHT_NONE;
+    if (t != NULL && now_ms < t->until_ms)
+        out = t->outcome;
+    else if (t != NULL && t->outcome == FLIGHT_FRESH && now_ms < t->stale_until_ms)
+        out = FLIGHT_STALE;
+    if (out == FLIGHT_FRESH || out == FLIGHT_STALE)
+        t->used = true;
+    return out;
 }
 
 enum flight flights_look(struct flights *flights, struct text key, int64_t now_ms)
@@ -144,15 +153,34 @@ enum flight flights_board(struct flights *flights, struct text key, int64_t wait
     return out;
 }
 
-void flights_land(struct flights *flights, struct text key, enum flight outcome, int64_t until_ms)
+bool flights_take(struct flights *flights, struct text key)
+{
+    pthread_mutex_lock(&flights->lock);
+    struct thing *t = find_or_make(flights, key);
+    bool ours = !t->under_way && known(t, clock_mono_ms()) != FLIGHT_FRESH;
+    t->under_way = t->under_way || ours;
+    pthread_mutex_unlock(&flights->lock);
+    return ours;
+}
+
+void flights_land(struct flights *flights, struct text key, enum flight outcome, int64_t until_ms,
+                  int64_t stale_ms)
 {
     pthread_mutex_lock(&flights->lock);
     struct thing *t = find_or_make(flights, key);
     t->under_way = false;
     t->outcome = outcome;
-    t->until_ms = until_ms;
+    t->until_ms = t->forgotten ? 0 : until_ms;
+    t->stale_until_ms = t->forgotten ? 0 : until_ms + stale_ms;
+    t->forgotten = false;
     pthread_cond_broadcast(&flights->landed);
     pthread_mutex_unlock(&flights->lock);
+}
+
+static void forget(struct thing *t)
+{
+    t->until_ms = t->stale_until_ms = 0;
+    t->forgotten = t->under_way;
 }
 
 void flights_forget(struct flights *flights, struct text key)
@@ -160,6 +188,35 @@ void flights_forget(struct flights *flights, struct text key)
     pthread_mutex_lock(&flights->lock);
     struct thing *t = find(flights, key);
     if (t != NULL)
-        t->until_ms = 0;
+        forget(t);
+    pthread_mutex_unlock(&flights->lock);
+}
+
+void flights_forget_all(struct flights *flights)
+{
+    pthread_mutex_lock(&flights->lock);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct thing *t = flights->all[i]; t != NULL; t = t->next)
+            forget(t);
+    pthread_mutex_unlock(&flights->lock);
+}
+
+void flights_use(struct flights *flights, struct text key)
+{
+    pthread_mutex_lock(&flights->lock);
+    find_or_make(flights, key)->used = true;
+    pthread_mutex_unlock(&flights->lock);
+}
+
+void flights_used(struct flights *flights, void (*fn)(void *arg, struct text key), void *arg)
+{
+    pthread_mutex_lock(&flights->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct thing *t = flights->all[i]; t != NULL; t = t->next) {
+            if (t->used)
+                fn(arg, text_n(t->key, t->len));
+            t->used = false;
+        }
+    }
     pthread_mutex_unlock(&flights->lock);
 }

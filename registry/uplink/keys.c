@@ -8,8 +8,8 @@
 #include "core/pool.h"
 #include "registry/uplink/flight.h"
 #include "registry/uplink/part.h"
+#include "registry/uplink/send.h"
 
-#define FLIGHT TEXT("-/npm/v1/keys") /* no package is called so */
 #define DEADLINE_MS 15000
 #define FRESH_MS (60 * 60 * 1000)
 #define DOWN_MS 60000
@@ -62,53 +62,66 @@ static struct text read_keys(struct pool *pool, struct text body)
     return buf_take(&out, pool);
 }
 
-static int keep(struct uplink *u, struct text keys)
+static int keep(struct uplinks *us, const struct uplink *u, struct text keys)
 {
     static const char sql[] =
         "INSERT INTO uplink_keys (url, keys, fetched_at) VALUES (?, ?, ?) ON CONFLICT (url) DO "
         "UPDATE SET keys = excluded.keys, fetched_at = excluded.fetched_at";
     auto_tx struct db_tx tx = {0};
-    if (db_begin(&tx, u->config.control, NULL) != 0 ||
-        db_do(tx.conn, NULL, sql, "zsi", u->base, keys, clock_wall_ms()) < 0)
+    if (db_begin(&tx, us->config.control, NULL) != 0 ||
+        db_do(tx.conn, NULL, sql, "zsi", u->url, keys, clock_wall_ms()) < 0)
         return -1;
     return db_commit(&tx, NULL);
 }
 
 /* 404 is an answer: it signs nothing. */
-static void ask(struct uplink *u, struct pool *pool)
+static void ask(struct uplinks *us, const struct uplink *u, struct pool *pool, struct text flight)
 {
     struct fetch_reply reply;
     struct text keys = TEXT_NONE;
-    struct fetch_request request = {.url = text_printf(pool, "%s/-/npm/v1/keys", u->base).base,
-                                    .deadline_ms = DEADLINE_MS,
-                                    .max_bytes = MAX_BYTES,
-                                    .max_redirects = 3};
-    if (fetch(u->config.fetcher, &request, pool, &reply, NULL) == 0)
+    int64_t rest_ms;
+    struct uplink_question q = {.url = pool_printf(pool, "%s/-/npm/v1/keys", u->url),
+                                .deadline_at = clock_mono_ms() + DEADLINE_MS,
+                                .max_bytes = MAX_BYTES};
+    if (!u->offline && uplink_send(us, u, &q, pool, &reply, &rest_ms, NULL) == 0)
         keys = reply.status == 200   ? read_keys(pool, reply.body)
                : reply.status == 404 ? TEXT("[]")
                                      : TEXT_NONE;
-    bool kept = keys.base != NULL && keep(u, keys) == 0;
-    flights_land(u->flights, FLIGHT, kept ? FLIGHT_FRESH : FLIGHT_DOWN,
-                 clock_mono_ms() + (kept ? FRESH_MS : DOWN_MS));
+    bool kept = keys.base != NULL && keep(us, u, keys) == 0;
+    flights_land(us->flights, flight, kept ? FLIGHT_FRESH : FLIGHT_DOWN,
+                 clock_mono_ms() + (kept ? FRESH_MS : DOWN_MS), 0);
 }
 
-int uplink_put_keys(struct uplink *uplink, struct pool *pool, struct json_writer *w,
-                    struct err *err)
+static int put_keys(struct uplinks *us, const struct uplink *u, struct pool *pool,
+                    struct json_writer *w, struct err *err)
 {
     static const char sql[] = "SELECT keys FROM uplink_keys WHERE url = ?";
-    bool waited;
-    struct text keys;
+    /* No package is called so. */
+    struct text keys, flight = text_printf(pool, "-/npm/v1/keys %s", u->name);
     struct json *list;
-    if (flights_board(uplink->flights, FLIGHT, DEADLINE_MS, &waited) == FLIGHT_YOURS)
-        ask(uplink, pool);
-    auto_read struct db_read r = db_read(uplink->config.control, err);
+    bool waited;
+    if (flights_board(us->flights, flight, DEADLINE_MS, &waited) == FLIGHT_YOURS)
+        ask(us, u, pool, flight);
+    auto_read struct db_read r = db_read(us->config.control, err);
     if (r.conn == NULL)
         return -1;
-    if (db_get(r.conn, pool, NULL, sql, "z", "s", uplink->base, &keys) != 0)
+    if (db_get(r.conn, pool, NULL, sql, "z", "s", u->url, &keys) != 0)
         return 0;
     if (json_read(pool, keys, 10000, &list, err) != 0)
         return -1;
     json_each (key, list)
         json_raw(w, key->raw);
     return 0;
+}
+
+int uplinks_put_keys(struct uplinks *uplinks, struct pool *pool, struct json_writer *w,
+                     struct err *err)
+{
+    struct uplink_table *table = uplinks_table(uplinks);
+    int failed = 0;
+    for (size_t i = 0; i < table->n && failed == 0; i++)
+        if (table->all[i].url != NULL)
+            failed = put_keys(uplinks, &table->all[i], pool, w, err);
+    snapshot_drop(&table->base);
+    return failed;
 }

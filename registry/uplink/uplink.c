@@ -1,251 +1,204 @@
 #include "registry/uplink/uplink.h"
 
-#include "core/blob.h"
-#include "core/clock.h"
+#include "core/codec.h"
 #include "core/db.h"
 #include "core/err.h"
-#include "core/fetch.h"
+#include "core/json.h"
+#include "core/log.h"
 #include "core/pool.h"
-#include "registry/pkgname.h"
-#include "registry/uplink/body.h"
-#include "registry/uplink/flight.h"
+#include "core/seal.h"
+#include "core/url.h"
+#include "registry/uplink/breaker.h"
 #include "registry/uplink/part.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#define DOCUMENT_DEADLINE_MS 60000
-#define MISSING_MS 60000 /* how long a 404 is remembered */
-#define DOWN_MS 10000    /* how long an uplink that failed is left alone */
-
-static const char *const form_names[] = {
-    [PACKUMENT_FULL] = "full", [PACKUMENT_ABBREVIATED] = "abbreviated"};
-
-struct uplink *uplink_open(const struct uplink_config *config)
+static void table_free(struct snapshot *s)
 {
-    struct uplink *u = xcalloc(1, sizeof *u);
-    size_t len = strlen(config->url);
-    while (len > 0 && config->url[len - 1] == '/')
-        len--;
-    u->config = *config;
-    u->config.spool_dir = xstrdup(config->spool_dir);
-    u->base = xstrndup(config->url, len);
-    u->flights = flights_new();
-    return u;
+    struct uplink_table *table = (struct uplink_table *)s;
+    pool_free(table->pool);
+    free(table);
 }
 
-void uplink_close(struct uplink *uplink)
-{
-    if (uplink == NULL)
-        return;
-    flights_free(uplink->flights);
-    free((char *)(uintptr_t)uplink->config.spool_dir);
-    free(uplink->base);
-    free(uplink);
-}
-
-static struct text document_key(struct pool *pool, struct text name, enum packument_form form)
-{
-    return text_printf(pool, "%.*s %s", TEXT_ARG(name), form_names[form]);
-}
-
-bool uplink_is_fresh(struct uplink *uplink, struct text name, enum packument_form form)
-{
-    char key[PKGNAME_MAX + 16];
-    int n = snprintf(key, sizeof key, "%.*s %s", TEXT_ARG(name), form_names[form]);
-    return flights_look(uplink->flights, text_n(key, (size_t)n), clock_mono_ms()) == FLIGHT_FRESH;
-}
-
-/* What is stored of a document. */
-struct stored {
-    struct text etag, sha512;
-};
-
-static bool find_stored(struct uplink *u, struct pool *pool, struct text name,
-                        enum packument_form form, struct stored *out)
-{
-    static const char sql[] =
-        "SELECT etag, sha512 FROM uplink_document WHERE name = ? AND form = ?";
-    auto_read struct db_read r = db_read(u->config.control, NULL);
-    return r.conn != NULL && db_get(r.conn, pool, NULL, sql, "sz", "sb", name, form_names[form],
-                                    &out->etag, &out->sha512) == 0;
-}
-
-static struct text document_url(struct uplink *u, struct pool *pool, struct text name)
-{
-    struct pkgname n;
-    if (pkgname_split(name, &n) && n.scope.len > 0)
-        return text_printf(pool, "%s/@%.*s%%2f%.*s", u->base, TEXT_ARG(n.scope), TEXT_ARG(n.base));
-    return text_printf(pool, "%s/%.*s", u->base, TEXT_ARG(name));
-}
-
-static int ask_document(struct uplink *u, struct pool *pool, struct text name,
-                        enum packument_form form, struct text etag, struct fetch_reply *reply,
-                        struct err *err)
-{
-    struct fetch_header headers[2] = {
-        {TEXT("accept"), form == PACKUMENT_FULL
-                             ? TEXT(MIME_JSON)
-                             : TEXT(MIME_ABBREVIATED "; q=1.0, " MIME_JSON "; q=0.8, */*")},
-        {TEXT("if-none-match"), etag}};
-    struct fetch_request request = {.url = document_url(u, pool, name).base,
-                                    .headers = headers,
-                                    .n_headers = etag.len > 0 ? 2 : 1,
-                                    .deadline_ms = DOCUMENT_DEADLINE_MS,
-                                    .max_bytes = PACKUMENT_MAX,
-                                    .max_redirects = 3};
-    return fetch(u->config.fetcher, &request, pool, reply, err);
-}
-
-static int store_document(struct uplink *u, struct text name, enum packument_form form,
-                          const struct fetch_reply *reply, struct blob_id *id, struct err *err)
-{
-    static const char sql[] =
-        "INSERT INTO uplink_document (name, form, etag, sha512, bytes, fetched_at) VALUES (?, ?, "
-        "?, ?, ?, ?) "
-        "ON CONFLICT (name, form) DO UPDATE SET etag = excluded.etag, sha512 = excluded.sha512, "
-        "bytes = excluded.bytes, fetched_at = excluded.fetched_at";
-    auto_hold struct blobs *held = blobs_hold(u->config.blobs);
-    if (blob_put(held, reply->body, id, err) != 0)
-        return -1;
-    auto_tx struct db_tx tx = {0};
-    if (db_begin(&tx, u->config.control, err) != 0 ||
-        db_do(tx.conn, err, sql, "szsbii", name, form_names[form], fetch_header(reply, "etag"),
-              text_n(id->sha512, sizeof id->sha512), (int64_t)reply->body.len, clock_wall_ms()) < 0)
-        return -1;
-    return db_commit(&tx, err);
-}
-
-/* The bytes of the document before it go when nobody else needs them. */
-static int keep_document(struct uplink *u, struct pool *pool, struct text name,
-                         enum packument_form form, const struct fetch_reply *reply, struct err *err)
-{
-    struct blob_id id, before;
-    struct stored old = {TEXT_NONE, TEXT_NONE};
-    if (uplink_body_check(reply->body, name, err) != 0)
-        return -1;
-    bool had = find_stored(u, pool, name, form, &old) && old.sha512.len == sizeof before.sha512;
-    if (store_document(u, name, form, reply, &id, err) != 0)
-        return -1;
-    if (had && memcmp(old.sha512.base, id.sha512, sizeof id.sha512) != 0) {
-        memcpy(before.sha512, old.sha512.base, sizeof before.sha512);
-        (void)blob_remove(u->config.blobs, &before, NULL);
-    }
-    return 0;
-}
-
-static int not_found(struct text name, struct err *err)
-{
-    return err_set(err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
-                   TEXT_ARG(name));
-}
-
-/* Nothing came. What is here goes on being served for a short while. */
-static int when_down(struct uplink *u, struct text key, bool had, struct text name, struct err *err)
-{
-    if (had) {
-        flights_land(u->flights, key, FLIGHT_FRESH, clock_mono_ms() + DOWN_MS);
-        return 0;
-    }
-    flights_land(u->flights, key, FLIGHT_DOWN, clock_mono_ms() + DOWN_MS);
-    return err_set(err, ERR_UPSTREAM, "upstream_unreachable",
-                   "The uplink does not answer, and \"%.*s\" was never fetched before.",
-                   TEXT_ARG(name));
-}
-
-static int fetch_document(struct uplink *u, struct pool *pool, struct text name,
-                          enum packument_form form, bool *changed, struct err *err)
-{
-    struct text key = document_key(pool, name, form);
-    struct stored old = {TEXT_NONE, TEXT_NONE};
-    struct fetch_reply reply;
-    bool had = find_stored(u, pool, name, form, &old);
-    int64_t fresh_until = clock_mono_ms() + u->config.fresh_ms;
-    if (ask_document(u, pool, name, form, old.etag, &reply, err) != 0 || reply.status >= 500 ||
-        reply.status == 429 || reply.status == 408)
-        return when_down(u, key, had, name, err);
-    if (reply.status == 304 && had) {
-        flights_land(u->flights, key, FLIGHT_FRESH, fresh_until);
-        return 0;
-    }
-    if (reply.status != 200) {
-        flights_land(u->flights, key, FLIGHT_MISSING, clock_mono_ms() + MISSING_MS);
-        return not_found(name, err);
-    }
-    if (keep_document(u, pool, name, form, &reply, err) != 0) {
-        flights_land(u->flights, key, FLIGHT_DOWN, clock_mono_ms() + DOWN_MS);
-        return -1;
-    }
-    *changed = true;
-    flights_land(u->flights, key, FLIGHT_FRESH, fresh_until);
-    return 0;
-}
-
-int uplink_refresh(struct uplink *uplink, struct text name, enum packument_form form, bool *changed,
-                   struct err *err)
+int uplink_choose(const struct uplink_table *table, struct text name, const struct uplink **out,
+                  struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
-    struct text key = document_key(pool, name, form);
-    *changed = false;
-    switch (flights_board(uplink->flights, key, DOCUMENT_DEADLINE_MS, changed)) {
-    case FLIGHT_YOURS:
-        return fetch_document(uplink, pool, name, form, changed, err);
-    case FLIGHT_FRESH:
+    struct text folded = text_lower(pool, name);
+    for (size_t i = 0; i < table->n_rules; i++) {
+        const struct uplink_rule *r = &table->rules[i];
+        if (!text_glob(r->pattern, folded))
+            continue;
+        if (r->uplink == NULL)
+            return err_set(err, ERR_FORBIDDEN, "name_blocked",
+                           "\"%.*s\" is blocked by a rule of this platform%s%.*s.",
+                           TEXT_ARG(text_sub(name, 0, 80)), r->reason.len > 0 ? ": " : "",
+                           TEXT_ARG(text_sub(r->reason, 0, 100)));
+        *out = r->uplink;
         return 0;
-    case FLIGHT_MISSING:
-        return not_found(name, err);
-    case FLIGHT_DOWN:
-    case FLIGHT_NONE:
-        break;
     }
-    return err_set(err, ERR_UPSTREAM, "upstream_unreachable",
-                   "The uplink did not answer a moment ago; try again soon.");
-}
-
-static void unmap(void *arg)
-{
-    struct text *t = arg;
-    munmap((void *)(uintptr_t)t->base, t->len);
-}
-
-int uplink_map(struct pool *pool, int fd, uint64_t bytes, struct text *out, struct err *err)
-{
-    struct text *t = pool_alloc(pool, sizeof *t);
-    *t = TEXT("");
-    if (bytes > 0) {
-        void *p = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED)
-            return err_errno(err, "cannot map a file");
-        *t = text_n(p, bytes);
-        pool_defer(pool, unmap, t);
-    }
-    *out = *t;
+    *out = &table->all[0];
     return 0;
 }
 
-int uplink_document(struct uplink *uplink, struct pool *pool, struct text name,
-                    enum packument_form form, struct text *doc, struct err *err)
+const struct uplink *uplink_find(const struct uplink_table *table, struct text name)
 {
-    struct stored stored;
-    struct blob_id id;
-    uint64_t bytes;
-    auto_close int fd = -1;
-    /* A second look: the blob goes when a newer document takes its place. */
-    for (int i = 0; i < 2 && fd < 0; i++) {
-        if (!find_stored(uplink, pool, name, form, &stored) ||
-            stored.sha512.len != sizeof id.sha512)
-            return not_found(name, err);
-        memcpy(id.sha512, stored.sha512.base, sizeof id.sha512);
-        if (blob_open(uplink->config.blobs, &id, &fd, &bytes, err) != 0 && i == 1)
-            return -1;
-    }
-    return uplink_map(pool, fd, bytes, doc, err);
+    for (size_t i = 0; i < table->n; i++)
+        if (text_is(name, table->all[i].name))
+            return &table->all[i];
+    return NULL;
 }
 
-void uplink_forget(struct uplink *uplink, struct text name)
+bool uplink_allows(const struct uplink *uplink, const char *origin)
 {
-    auto_pool struct pool *pool = pool_new();
-    for (int form = PACKUMENT_FULL; form <= PACKUMENT_ABBREVIATED; form++)
-        flights_forget(uplink->flights, document_key(pool, name, (enum packument_form)form));
+    if (uplink->origin != NULL && strcmp(origin, uplink->origin) == 0)
+        return true;
+    for (size_t i = 0; uplink->hosts != NULL && uplink->hosts[i] != NULL; i++)
+        if (strcmp(origin, uplink->hosts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* "Bearer …" or "Basic …" of what is sealed; NULL when it does not open: nothing is sent then. */
+static const char *authorize(struct uplinks *u, struct pool *pool, const char *name,
+                             struct text kind, struct text sealed)
+{
+    struct text secret;
+    struct err err;
+    if (text_is(kind, "none") || sealed.base == NULL)
+        return NULL;
+    if (seal_get(u->config.seal, pool, uplink_secret_purpose(pool, name), sealed, &secret, &err) !=
+        0) {
+        log_error("uplink", err.text, "uplink=%s", name);
+        return NULL;
+    }
+    if (text_is(kind, "bearer"))
+        return pool_printf(pool, "Bearer %.*s", TEXT_ARG(secret));
+    struct text basic = b64_encode(pool, secret.base, secret.len);
+    return pool_printf(pool, "Basic %.*s", TEXT_ARG(basic));
+}
+
+static const char *open_proxy(struct uplinks *u, struct pool *pool, const char *name,
+                              struct text sealed)
+{
+    struct text proxy;
+    if (sealed.base == NULL)
+        return NULL;
+    if (seal_get(u->config.seal, pool, uplink_proxy_purpose(pool, name), sealed, &proxy, NULL) != 0)
+        return NULL;
+    return text_c(pool, proxy);
+}
+
+static const char *const *read_hosts(struct pool *pool, struct text list)
+{
+    struct json *doc;
+    size_t n = 0;
+    if (json_read(pool, list, 200, &doc, NULL) != 0 || doc->type != JSON_ARRAY)
+        return NULL;
+    const char **out = pool_zalloc(pool, (doc->count + 1) * sizeof *out);
+    json_each (item, doc)
+        if (url_origin(pool, text_c(pool, item->text), &out[n], NULL) == 0)
+            n++;
+    return out;
+}
+
+/* Hosts of an option: "https://a.example,https://b.example". */
+static const char *const *cut_hosts(struct pool *pool, const char *list)
+{
+    struct text rest = text_of(list), one;
+    size_t n = 0;
+    const char **out = pool_zalloc(pool, 33 * sizeof *out);
+    while (list != NULL && n < 32 && text_cut(&rest, ',', &one))
+        if (url_origin(pool, text_c(pool, text_trim(one)), &out[n], NULL) == 0)
+            n++;
+    return out;
+}
+
+static void set_url(struct pool *pool, struct uplink *u, struct text url)
+{
+    while (text_ends(url, "/"))
+        url.len--;
+    u->url = text_c(pool, url);
+    if (url_origin(pool, u->url, &u->origin, NULL) != 0)
+        u->url = NULL;
+}
+
+static void add_default(struct uplinks *us, struct uplink_table *t)
+{
+    const struct uplinks_config *c = &us->config;
+    struct uplink *u = &t->all[t->n++];
+    *u = (struct uplink){.name = UPLINK_DEFAULT,
+                         .hosts = cut_hosts(t->pool, c->hosts),
+                         .timeout_ms = c->timeout_ms,
+                         .fresh_ms = c->fresh_ms,
+                         .stale_ms = c->stale_ms,
+                         .offline = c->offline,
+                         .breaker = uplinks_breaker(us, TEXT(UPLINK_DEFAULT))};
+    if (c->url != NULL)
+        set_url(t->pool, u, text_of(c->url));
+}
+
+static int add_rows(struct uplinks *us, struct uplink_table *t, struct db_conn *conn,
+                    struct err *err)
+{
+    static const char sql[] =
+        "SELECT name, url, auth, secret, proxy, no_proxy, ca, hosts, timeout_ms, fresh_ms, "
+        "stale_ms, offline FROM uplink ORDER BY name";
+    struct text name, url, auth, secret, proxy, no_proxy, ca, hosts;
+    int64_t timeout, fresh, stale, offline;
+    auto_rows struct db_rows q = {0};
+    if (db_each (&q, conn, err, sql, "") != 0)
+        return -1;
+    while (t->n < UPLINKS_MOST + 1 &&
+           db_next(&q, t->pool, "ssssssssiiii", &name, &url, &auth, &secret, &proxy, &no_proxy, &ca,
+                   &hosts, &timeout, &fresh, &stale, &offline)) {
+        struct uplink *u = &t->all[t->n++];
+        *u = (struct uplink){.name = text_c(t->pool, name),
+                             .no_proxy = no_proxy.base != NULL ? text_c(t->pool, no_proxy) : NULL,
+                             .ca = ca,
+                             .hosts = read_hosts(t->pool, hosts),
+                             .timeout_ms = timeout,
+                             .fresh_ms = fresh,
+                             .stale_ms = stale,
+                             .offline = offline != 0 || us->config.offline,
+                             .breaker = uplinks_breaker(us, name)};
+        set_url(t->pool, u, url);
+        u->authorization = authorize(us, t->pool, u->name, auth, secret);
+        u->proxy = open_proxy(us, t->pool, u->name, proxy);
+    }
+    return q.failed ? -1 : 0;
+}
+
+static int add_rules(struct uplink_table *t, struct db_conn *conn, struct err *err)
+{
+    static const char sql[] = "SELECT pattern, uplink, reason FROM uplink_rule ORDER BY position";
+    struct text pattern, uplink, reason;
+    auto_rows struct db_rows q = {0};
+    if (db_each (&q, conn, err, sql, "") != 0)
+        return -1;
+    while (t->n_rules < UPLINK_RULES_MOST &&
+           db_next(&q, t->pool, "sss", &pattern, &uplink, &reason)) {
+        const struct uplink *chosen = uplink.base != NULL ? uplink_find(t, uplink) : NULL;
+        /* A name that leads nowhere is no way to another uplink. */
+        t->rules[t->n_rules++] = (struct uplink_rule){text_lower(t->pool, pattern), chosen, reason};
+    }
+    return q.failed ? -1 : 0;
+}
+
+struct uplink_table *uplink_table_read(struct uplinks *uplinks, struct err *err)
+{
+    auto_read struct db_read r = db_read(uplinks->config.control, err);
+    if (r.conn == NULL)
+        return NULL;
+    struct uplink_table *t = xcalloc(1, sizeof *t);
+    snapshot_init(&t->base, table_free);
+    t->pool = pool_new();
+    t->all = pool_zalloc(t->pool, (UPLINKS_MOST + 1) * sizeof *t->all);
+    t->rules = pool_zalloc(t->pool, UPLINK_RULES_MOST * sizeof *t->rules);
+    add_default(uplinks, t);
+    if (add_rows(uplinks, t, r.conn, err) != 0 || add_rules(t, r.conn, err) != 0) {
+        snapshot_drop(&t->base);
+        return NULL;
+    }
+    return t;
 }

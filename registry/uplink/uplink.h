@@ -1,51 +1,64 @@
 /*
- * The caching uplink: documents and tarballs of public packages, fetched once, kept as blobs,
- * served from here. Documents are good for a while unasked, then revalidated by ETag, and stale
- * ones are served while the uplink is down. A tarball is kept only when it is what its document
- * promises. One fetch at a time for one thing; what is not there is remembered for a while. Nothing
- * of a client's request is sent on. Blocking: workers only, but for uplink_is_fresh.
+ * The uplinks and the rules that choose among them, as an immutable snapshot: rows of the control
+ * database (registry/sql) and the one of the options, "default". For each public name exactly one
+ * uplink, or none. Not for: whose a name is (origin.h decides that first; a private name never
+ * comes here).
  */
 #pragma once
 
+#include "core/snapshot.h"
 #include "core/text.h"
-#include "registry/packument.h"
 
-struct blobs;
-struct db;
+#include <stdbool.h>
+#include <stdint.h>
+
+struct breaker;
 struct err;
-struct fetcher;
-struct pkgname;
 struct pool;
-struct uplink;
+struct uplinks;
 
-struct uplink_config {
-    struct db *control;
-    struct blobs *blobs;
-    struct fetcher *fetcher;
-    const char *url; /* "https://…", with or without a slash at the end */
-    const char *spool_dir;
-    int64_t fresh_ms;
+#define UPLINK_DEFAULT "default"
+#define UPLINKS_MOST 32
+#define UPLINK_RULES_MOST 500
+
+struct uplink {
+    const char *name;
+    const char
+        *url; /* without a slash at its end; NULL: nothing goes out, what is kept is served */
+    const char *origin;        /* of url, as url.h writes it */
+    const char *authorization; /* the header's value, a secret; NULL: none */
+    const char *proxy;         /* NULL: the platform's */
+    const char *no_proxy;
+    struct text ca;           /* PEM; absent: the platform's */
+    const char *const *hosts; /* further origins that tarballs and redirects may name, NULL-ended */
+    int64_t timeout_ms;       /* without a byte, and to connect */
+    int64_t fresh_ms, stale_ms;
+    bool offline;
+    struct breaker *breaker; /* lives as long as struct uplinks */
 };
 
-struct uplink *uplink_open(const struct uplink_config *config);
-void uplink_close(struct uplink *uplink); /* NULL is fine */
-
-/* Was this document looked at lately, so that what was built of it may be served? Any thread. */
-bool uplink_is_fresh(struct uplink *uplink, struct text name, enum packument_form form);
-/* Brings the document up to date. *changed: what was built of it must go. ERR_NOT_FOUND
- * "package_not_found"; ERR_UPSTREAM or ERR_TIMEOUT when there is nothing to serve either. */
-int uplink_refresh(struct uplink *uplink, struct text name, enum packument_form form, bool *changed,
-                   struct err *err);
-/* The document as the uplink gave it, in the pool; refresh first. */
-int uplink_document(struct uplink *uplink, struct pool *pool, struct text name,
-                    enum packument_form form, struct text *doc, struct err *err);
-/* An open blob: fetched and verified if it was not here. ERR_NOT_FOUND "file_not_found". */
-struct uplink_file {
-    int fd; /* the caller's to close */
-    uint64_t bytes;
-    struct text etag; /* quoted, in the pool */
+struct uplink_rule {
+    struct text pattern;         /* lower case; '*' is any run */
+    const struct uplink *uplink; /* NULL: blocked */
+    struct text reason;          /* of a block; absent: none was given */
 };
-int uplink_tarball(struct uplink *uplink, struct pool *pool, const struct pkgname *name,
-                   struct text file, struct uplink_file *out, struct err *err);
-/* Forgets what is remembered of a name: it was claimed, or the claim was lifted. */
-void uplink_forget(struct uplink *uplink, struct text name);
+
+struct uplink_table {
+    struct snapshot base;
+    struct pool *pool;
+    struct uplink *all; /* the default first */
+    size_t n;
+    struct uplink_rule *rules;
+    size_t n_rules;
+};
+
+/* The one of name. ERR_FORBIDDEN "name_blocked" with the rule's reason; ERR_NOT_FOUND
+ * "package_not_found" when no rule and no default uplink takes it. */
+int uplink_choose(const struct uplink_table *table, struct text name, const struct uplink **out,
+                  struct err *err);
+const struct uplink *uplink_find(const struct uplink_table *table, struct text name);
+/* May url be asked on behalf of the uplink: its own origin or one of its hosts? */
+bool uplink_allows(const struct uplink *uplink, const char *origin);
+
+/* Inside: reads rows and options into a new snapshot (one reference). */
+struct uplink_table *uplink_table_read(struct uplinks *uplinks, struct err *err);

@@ -117,7 +117,7 @@ before(async () => {
   upstream = await Upstream.start()
   const old = process.env.REDHOUSE_UPLINK
   process.env.REDHOUSE_UPLINK = upstream.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
+  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--uplink-stale', '0s', '--platform-scope', '@shared'] })
   if (old === undefined) delete process.env.REDHOUSE_UPLINK
   else process.env.REDHOUSE_UPLINK = old
   admin = await people(r, bearer)
