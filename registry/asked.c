@@ -3,6 +3,7 @@
 #include "core/err.h"
 #include "http/call.h"
 #include "registry/area.h"
+#include "registry/otp.h"
 
 static bool fail(struct call *c, enum err_kind kind, const char *code, const char *text)
 {
@@ -44,6 +45,11 @@ bool asked_to_read(struct call *c, struct asked *asked)
 }
 
 bool asked_to_write(struct call *c, struct asked *asked)
+{
+    return asked_to_prepare(c, asked) && otp_asked(asked->registry, c, asked->name.full);
+}
+
+bool asked_to_prepare(struct call *c, struct asked *asked)
 {
     struct err err;
     if (!read_target(c, asked)) {

@@ -48,9 +48,27 @@ static void password_fields(struct buf *out)
         "autocomplete=\"current-password\" required></label>");
 }
 
+/* Also a recovery code: more than six digits. */
+static void code_field(struct buf *out, struct text name)
+{
+    buf_str(out, "<p>Show a one-time password of your authenticator app as <b>");
+    html_escape(out, name);
+    buf_str(out, "</b>, or one of your recovery codes.</p><label>Code<input name=\"code\" "
+                 "inputmode=\"numeric\" autocomplete=\"one-time-code\" autofocus "
+                 "required></label>");
+}
+
+static void end_form(struct buf *out, const struct loginpage *page)
+{
+    buf_str(out, "<button>Allow</button></form><p class=\"note\" style=\"margin:1rem 0 0\">Go on "
+                 "only if you have just typed ");
+    buf_str(out, page->change ? "that command" : "<code>npm login</code>");
+    buf_str(out, " yourself.</p></main>");
+}
+
 void loginpage_form(struct buf *out, const struct loginpage *page)
 {
-    head(out, page->domain, "Log in to npm");
+    head(out, page->domain, page->change ? "Confirm a change" : "Log in to npm");
     if (page->alert.base != NULL) {
         buf_str(out, "<p class=\"alert\" role=\"alert\">");
         html_escape(out, page->alert);
@@ -58,17 +76,19 @@ void loginpage_form(struct buf *out, const struct loginpage *page)
     }
     buf_str(out, "<p>npm at <b>");
     html_escape(out, page->peer);
-    buf_str(out, "</b> asks to read and publish packages in your name.</p><form method=\"post\">");
-    if (page->user.base != NULL) {
+    buf_str(out, page->change ? "</b> asks to change a package in your name.</p>"
+                              : "</b> asks to read and publish packages in your name.</p>");
+    buf_str(out, "<form method=\"post\">");
+    if (page->code.base != NULL) {
+        code_field(out, page->code);
+    } else if (page->user.base != NULL) {
         buf_str(out, "<p>You are <b>");
         html_escape(out, page->user);
         buf_str(out, "</b>.</p><input type=\"hidden\" name=\"use\" value=\"session\">");
     } else {
         password_fields(out);
     }
-    buf_str(out, "<button>Allow</button></form><p class=\"note\" style=\"margin:1rem 0 0\">Go on "
-                 "only if you "
-                 "have just typed <code>npm login</code> yourself.</p></main>");
+    end_form(out, page);
 }
 
 void loginpage_end(struct buf *out, struct text domain, const char *title, const char *sentence)

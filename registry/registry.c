@@ -201,6 +201,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_packages(registry, router, err) != 0 ||
         routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
+        routes_profile(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
         routes_moves(registry, router, err) != 0)

@@ -10,6 +10,7 @@ int routes_publishing(struct registry *registry, struct router *router, struct e
 int routes_users(struct registry *registry, struct router *router, struct err *err);
 int routes_weblogin(struct registry *registry, struct router *router, struct err *err);
 int routes_tokens(struct registry *registry, struct router *router, struct err *err);
+int routes_profile(struct registry *registry, struct router *router, struct err *err);
 int routes_signature(struct registry *registry, struct router *router, struct err *err);
 int routes_moves(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);

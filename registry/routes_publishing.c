@@ -144,7 +144,7 @@ static void delete_tarball(struct call *c)
 {
     struct asked a;
     struct err err;
-    if (!asked_to_write(c, &a))
+    if (!asked_to_prepare(c, &a))
         return;
     struct change change = change_of(c, &a);
     struct text version = packument_tarball_version(&a.name, call_param(c, "file"));

@@ -7,6 +7,7 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/login.h"
+#include "registry/otp.h"
 #include "registry/routes.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
@@ -174,6 +175,7 @@ static void post_token(struct call *c)
     struct text token = TEXT_NONE;
     if (!asked_went_well(c, call_json_body(c, &doc, &err), &err) ||
         !asked_went_well(c, read_wanted(doc, &want, &err), &err) ||
+        !otp_asked_of_person(c->area, c) ||
         !asked_went_well(c, make_token(c, &want, &made, &token, &err), &err))
         return;
     auto_buf struct buf out = {0};

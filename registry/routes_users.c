@@ -61,7 +61,7 @@ static int read_couch(struct call *c, struct login_classic *login, struct err *e
         return err_set(err, ERR_INVALID, "wrong_user",
                        "The user in the address and the one in the document differ.");
     login->name = name;
-    login->peer = c->peer;
+    login->code = call_header(c, "npm-otp");
     return 0;
 }
 
@@ -70,8 +70,9 @@ static void put_user(struct call *c)
     struct err err;
     struct login_classic login = {.create = true};
     struct text token;
+    const char *user;
     if (!asked_went_well(c, read_couch(c, &login, &err), &err) ||
-        !asked_went_well(c, login_classic(c->area, c->pool, &login, &token, &err), &err))
+        !asked_went_well(c, login_classic(c->area, c, &login, &user, &token, &err), &err))
         return;
     struct json_writer w;
     auto_buf struct buf out = {0};

@@ -1,12 +1,15 @@
 #include "core/codec.h"
 #include "core/err.h"
 #include "core/json.h"
+#include "http/factor_ask.h"
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/login.h"
 #include "registry/loginpage.h"
 #include "registry/routes.h"
+
+#include <string.h>
 
 static void post_login(struct call *c)
 {
@@ -75,16 +78,19 @@ static void answer_end(struct call *c, int status, const char *title, const char
 static void answer_gone(struct call *c)
 {
     answer_end(c, 404, "This login is over",
-               "It was allowed already or took too long. Start again with <code>npm login</code>.");
+               "It was allowed already or took too long. Start again at the command line.");
 }
 
-static void answer_form(struct call *c, int status, struct text peer, struct text alert)
+static void answer_form(struct call *c, int status, const struct login_seen *seen,
+                        struct text alert)
 {
     auto_buf struct buf out = {0};
     bool known = c->who->kind == IDENTITY_SESSION && !c->who->must_change;
     struct loginpage page = {.domain = c->host,
-                             .peer = peer,
+                             .peer = seen->peer,
                              .user = known ? text_of(c->who->name) : TEXT_NONE,
+                             .code = seen->name,
+                             .change = seen->code,
                              .alert = alert};
     buf_init(&out, 64 << 10);
     loginpage_form(&out, &page);
@@ -94,9 +100,9 @@ static void answer_form(struct call *c, int status, struct text peer, struct tex
 static void get_page(struct call *c)
 {
     struct registry *registry = c->area;
-    struct text peer;
-    if (login_find(registry->logins, c->pool, call_param(c, "id"), &peer))
-        answer_form(c, 200, peer, TEXT_NONE);
+    struct login_seen seen;
+    if (login_find(registry->logins, c->pool, call_param(c, "id"), &seen))
+        answer_form(c, 200, &seen, TEXT_NONE);
     else
         answer_gone(c);
 }
@@ -123,11 +129,12 @@ static bool is_own_form(struct call *c)
     return text_is(call_header(c, "sec-fetch-site"), "same-origin");
 }
 
-static int make_token(struct call *c, struct text *token, struct err *err)
+static int make_token(struct call *c, struct login_seen *seen, struct text *token, struct err *err)
 {
     struct registry *registry = c->area;
-    struct login_classic login = {
-        .name = form_value(c, "user"), .password = form_value(c, "password"), .peer = c->peer};
+    struct login_classic login = {.name = form_value(c, "user"),
+                                  .password = form_value(c, "password")};
+    const char *user;
     if (text_is(form_value(c, "use"), "session")) {
         if (c->who->kind != IDENTITY_SESSION || c->who->must_change || !is_own_form(c))
             return err_set(err, ERR_UNAUTHORIZED, "login_needed", "Log in with your password.");
@@ -135,32 +142,64 @@ static int make_token(struct call *c, struct text *token, struct err *err)
     }
     if (login.name.len == 0 || login.password.len == 0)
         return err_set(err, ERR_UNAUTHORIZED, "login_needed", "Say your user name and password.");
-    return login_classic(registry, c->pool, &login, token, err);
+    if (login_classic(registry, c, &login, &user, token, err) == 0)
+        return 0;
+    if (user == NULL || strcmp(err->code, "otp_required") != 0)
+        return -1;
+    login_owe(registry->logins, call_param(c, "id"), user, login.name);
+    seen->user = user;
+    seen->name = login.name;
+    return -1;
+}
+
+/* What the page is for, once who asks has shown what it takes: a token or a pass. *done: nobody was
+ * faster. */
+static int allow(struct call *c, struct login_seen *seen, bool *done, struct err *err)
+{
+    struct registry *registry = c->area;
+    struct text page = call_param(c, "id"), token;
+    if (seen->user != NULL && factor_ask_user(registry->config.account, c, seen->user, seen->name,
+                                              form_value(c, "code"), err) != 0)
+        return -1;
+    if (seen->code) {
+        *done = login_allow_code(registry->logins, page);
+        return 0;
+    }
+    if ((seen->user != NULL ? login_token(registry, c->pool, seen->user, &token, err)
+                            : make_token(c, seen, &token, err)) != 0)
+        return -1;
+    *done = login_allow(registry->logins, page, token);
+    if (!*done)
+        account_token_remove_value(registry->config.account, token, NULL);
+    return 0;
 }
 
 static void post_page(struct call *c)
 {
     struct registry *registry = c->area;
-    struct text page = call_param(c, "id"), peer, token;
+    struct login_seen seen;
     struct err err;
-    if (!login_find(registry->logins, c->pool, page, &peer)) {
+    bool done = false;
+    if (!login_find(registry->logins, c->pool, call_param(c, "id"), &seen)) {
         answer_gone(c);
         return;
     }
-    if (make_token(c, &token, &err) != 0) {
+    if (allow(c, &seen, &done, &err) != 0) {
         if (err.kind == ERR_INTERNAL)
             call_fail(c, &err);
         else
-            answer_form(c, err_status(err.kind), peer, text_of(err.text));
+            answer_form(c, err_status(err.kind), &seen,
+                        strcmp(err.code, "otp_required") == 0 ? TEXT_NONE : text_of(err.text));
         return;
     }
-    if (!login_allow(registry->logins, page, token)) {
-        account_token_remove_value(registry->config.account, token, NULL);
+    if (!done)
         answer_gone(c);
-        return;
-    }
-    answer_end(c, 200, "npm is logged in",
-               "You can close this page and go back to the command line.");
+    else if (seen.code)
+        answer_end(c, 200, "Confirmed",
+                   "npm goes on. You can close this page and go back to the command line.");
+    else
+        answer_end(c, 200, "npm is logged in",
+                   "You can close this page and go back to the command line.");
 }
 
 static const struct route table[] = {

@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { root } from './redhouse.mjs'
+import { root, until } from './redhouse.mjs'
 
 const exec = promisify(execFile)
 const own = join(root, 'build', 'node', 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
@@ -109,6 +109,24 @@ export class Machine {
     child.text = ''
     for (const s of [child.stdout, child.stderr]) s.on('data', (chunk) => (child.text += chunk))
     child.ended = new Promise((done) => child.once('close', (code) => done(code)))
+    return child
+  }
+
+  // Started at a terminal of its own, where it asks as it asks a person.
+  terminal(cwd, ...args) {
+    const command = [node, this.path, ...args].map((word) => `'${word}'`).join(' ')
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { cwd, env: { ...this.env, CI: '', BROWSER: 'true', TERM: 'dumb' }, stdio: ['pipe', 'pipe', 'pipe'] })
+    child.text = ''
+    for (const s of [child.stdout, child.stderr]) s.on('data', (chunk) => (child.text += chunk))
+    child.ended = new Promise((done) => child.once('close', (code) => done(code)))
+    let seen = 0
+    // Waits until it says this, after what was answered last; then types the answer, if there is one.
+    child.asks = async (what, answer) => {
+      const found = await until(`${args[0]} says ${what}`, () => child.text.slice(seen).match(what), 30000)
+      seen = child.text.length
+      if (answer !== undefined) child.stdin.write(`${answer}\r`)
+      return found
+    }
     return child
   }
 }
