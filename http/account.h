@@ -146,6 +146,7 @@ struct account_token {
     int64_t expires_ms;            /* wall; 0 never */
     const char *instance, *tenant; /* instance tokens */
     int64_t generation;
+    struct text value; /* absent: one is made; else a token of another server that moved here */
 };
 int account_token_create(struct account *account, struct pool *pool,
                          const struct account_token *spec, struct text *token, char id[ACCOUNT_ID],

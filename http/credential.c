@@ -44,6 +44,16 @@ static bool take_token(struct request *r, struct text token)
     return true;
 }
 
+static bool take_foreign(struct request *r, struct text token)
+{
+    const struct http_config *config = &r->loop->server->config;
+    if (config->knows_foreign == NULL || r->conn->door->kind != DOOR_PUBLIC ||
+        !text_starts(r->call.path, "/npm/") || !config->knows_foreign(config->foreign_arg, token))
+        return false;
+    r->foreign = token;
+    return true;
+}
+
 /* npm sends user:token as Basic; a password is the handler's affair, on the password lane. */
 static bool take_basic(struct request *r, struct text encoded)
 {
@@ -147,7 +157,7 @@ bool credential_find(struct request *r)
     if (r->conn->door->kind == DOOR_ADMIN)
         return take_admin(r);
     if (has_scheme(header, "bearer", &rest)) {
-        if (!take_token(r, rest))
+        if (!take_token(r, rest) && !take_foreign(r, rest))
             return bad_token(r);
     } else if (has_scheme(header, "basic", &rest)) {
         if (!take_basic(r, rest))
@@ -249,6 +259,8 @@ static bool judge_who(struct request *r, bool has_tenant)
 
 bool credential_judge(struct request *r)
 {
+    if (r->foreign.base != NULL) /* not yet known */
+        return true;
     bool has_tenant = find_tenant(r);
     if (r->call.route->who != WHO_ANYONE && is_anonymous(r))
         return refuse(r, ERR_UNAUTHORIZED, "login_needed", "Log in first.");
@@ -258,4 +270,21 @@ bool credential_judge(struct request *r)
     if (r->identity.must_change && !r->call.route->before_change)
         return refuse(r, ERR_FORBIDDEN, "password_change_required", "Change your password first.");
     return judge_who(r, has_tenant);
+}
+
+bool credential_settle(struct request *r)
+{
+    const struct http_config *config = &r->loop->server->config;
+    struct text token = r->foreign;
+    struct err err;
+    if (config->take_foreign(config->foreign_arg, r->call.pool, token, r->call.peer, &err) != 0) {
+        call_fail(&r->call, &err);
+        return false;
+    }
+    r->foreign = TEXT_NONE;
+    snapshot_drop(r->call.accounts);
+    r->call.accounts = account_snapshot(config->account);
+    if (!account_token_find(r->call.accounts, token, &r->identity))
+        return bad_token(r);
+    return credential_judge(r);
 }

@@ -194,7 +194,7 @@ static void run(struct request *r)
 {
     const struct route *route = r->call.route;
     request_bind(r);
-    if (route->ready != NULL && route->ready(&r->call)) {
+    if (r->foreign.base == NULL && route->ready != NULL && route->ready(&r->call)) {
         request_send(r);
         return;
     }

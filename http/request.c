@@ -87,6 +87,8 @@ static void handle(struct request *r)
 {
     struct call *c = &r->call;
     struct err err;
+    if (r->foreign.base != NULL && !credential_settle(r))
+        return;
     if (inflate_body(c, &err) != 0) {
         call_fail(c, &err);
         return;
@@ -118,7 +120,8 @@ static void on_worker(void *arg)
 void request_run(struct request *r)
 {
     struct call *c = &r->call;
-    struct lane *lane = r->loop->server->lanes[c->route->lane];
+    struct lane *lane =
+        r->loop->server->lanes[r->foreign.base != NULL ? LANE_PASSWORD : c->route->lane];
     c->peer = text_dup(c->pool, c->peer);
     r->done.fn = on_done;
     r->done.arg = r;

@@ -22,6 +22,7 @@ struct request {
     struct identity identity;
     struct snapshot *hosts; /* what call.instance lives in */
     struct text credential; /* the cookie's value or the token that identified */
+    struct text foreign;    /* a token of another server, to be judged on the password lane */
     const char *cookie_host;
     struct http_message done;
     bool bound;   /* libh2o's request holds us */
@@ -48,6 +49,8 @@ void gate_too_large(struct request *r);
 void gate_no_room(struct request *r);
 /* Who asks, by cookie or Authorization. False, and answered, for a credential that is wrong. */
 bool credential_find(struct request *r);
+/* On the password lane, for a foreign token: who asks and may they? False, and answered, if not. */
+bool credential_settle(struct request *r);
 /* May they use the route? False, and answered, if not. */
 bool credential_judge(struct request *r);
 /* For proxied requests: as credential_find, but only our own bearers count. */

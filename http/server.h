@@ -37,6 +37,12 @@ struct http_config {
     struct router *router;
     struct account *account;
     struct hosts *hosts;
+    /* Bearers below /npm/ that are none of ours but may count: told on a loop, made a token of ours
+     * on the password lane. NULL: none do. */
+    bool (*knows_foreign)(void *arg, struct text token);
+    int (*take_foreign)(void *arg, struct pool *pool, struct text token, struct text peer,
+                        struct err *err);
+    void *foreign_arg;
     struct idempotency *idempotency; /* NULL: Idempotency-Key is not honoured */
 };
 

@@ -72,7 +72,7 @@ int account_token_create(struct account *account, struct pool *pool,
     static const char sql[] = "INSERT INTO token (id, hash, hint, user, label, scopes, created_at, "
                               "expires_at, instance, tenant,"
                               " generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    struct text value = make_value(account, pool);
+    struct text value = spec->value.base != NULL ? spec->value : make_value(account, pool);
     struct account_key key = {
         .expires_ms = spec->expires_ms, .scopes = spec->scopes, .generation = spec->generation};
     auto_tx struct db_tx tx = {0};

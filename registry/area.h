@@ -5,6 +5,7 @@
 #include "registry/registry.h"
 
 struct downloads;
+struct legacy;
 struct logins;
 struct search;
 struct signing;
@@ -24,6 +25,7 @@ struct registry {
     struct signing *signing;     /* NULL: versions are not signed */
     struct moves *moves;         /* imports under way */
     struct downloads *downloads; /* counts of tarballs served */
+    struct legacy *legacy;       /* NULL: no seal, none counts */
     struct logins *logins;       /* web logins under way */
     struct search *search;
 };

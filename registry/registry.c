@@ -12,6 +12,7 @@
 #include "registry/catalogue.h"
 #include "registry/downloads.h"
 #include "registry/login.h"
+#include "registry/move/legacy.h"
 #include "registry/move/move.h"
 #include "registry/origin.h"
 #include "registry/page/page.h"
@@ -141,7 +142,8 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     r->moves = moves_new(config->operations);
     r->downloads = downloads_new(r->config.control);
     blobs_ask(r->config.blobs, needs_blob, r);
-    if (open_uplinks(r, err) != 0 || open_signing(r, err) != 0 ||
+    if ((config->seal != NULL && (r->legacy = legacy_open(r, err)) == NULL) ||
+        open_uplinks(r, err) != 0 || open_signing(r, err) != 0 ||
         check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0 ||
         (r->search = search_open(r, err)) == NULL) {
         registry_close(r);
@@ -164,6 +166,7 @@ void registry_close(struct registry *registry)
     logins_free(registry->logins);
     search_close(registry->search);
     moves_free(registry->moves);
+    legacy_close(registry->legacy);
     origin_release(registry);
     pthread_mutex_destroy(&registry->names_lock);
     drop(registry->base);
@@ -193,6 +196,19 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
 void registry_start(struct registry *registry)
 {
     registry->upkeep = upkeep_start(registry);
+}
+
+bool registry_knows_foreign(void *registry, struct text token)
+{
+    struct registry *r = registry;
+    return r->legacy != NULL && legacy_may_be(r->legacy, token);
+}
+
+int registry_take_foreign(void *registry, struct pool *pool, struct text token, struct text peer,
+                          struct err *err)
+{
+    struct registry *r = registry;
+    return legacy_take(r->legacy, pool, token, peer, err);
 }
 
 int registry_routes(struct registry *registry, struct router *router, struct err *err)

@@ -86,6 +86,11 @@ void registry_start(struct registry *registry);
 void registry_close(struct registry *registry); /* nobody may be using it */
 /* Once a minute, on a thread that may block. */
 void registry_keep_house(struct registry *registry);
+/* Bearers that are no tokens of ours but of a registry that moved here (move/legacy.h): the first
+ * on a loop, the second on the password lane. */
+bool registry_knows_foreign(void *registry, struct text token);
+int registry_take_foreign(void *registry, struct pool *pool, struct text token, struct text peer,
+                          struct err *err);
 int registry_routes(struct registry *registry, struct router *router, struct err *err);
 
 /* The funnel for callers inside: a tarball from a build or an upload becomes a version. */

@@ -180,6 +180,9 @@ static int start_server(struct app *app, struct err *err)
                                .wait_ms = config->wait_ms,
                                .router = app->router,
                                .account = app->account,
+                               .knows_foreign = registry_knows_foreign,
+                               .take_foreign = registry_take_foreign,
+                               .foreign_arg = app->registry,
                                .hosts = app->hosts,
                                .idempotency = app->idempotency};
     char secret[65];

@@ -411,9 +411,11 @@ const struct command client_commands[] = {
     {"source build", "ID", "looks at a source and builds what is new or failed", ask_run,
      source_build, ""},
     {"registry import verdaccio",
-     "DIR --tenant SLUG [--map @SCOPE=SLUG,...] [--users] [--take-over] [--dry-run]",
+     "DIR --tenant SLUG [--map @SCOPE=SLUG,...] [--users] [--tokens] [--take-over] [--dry-run]",
      "takes over the packages, users and tokens of a Verdaccio's storage folder", ask_run,
      import_verdaccio, ""},
+    {"registry import end-tokens", "", "takes no more legacy tokens of a Verdaccio", ask_run,
+     import_end_tokens, ""},
     {"theme set", "TENANT FILE", "gives a tenant a theme: theme.json, .zip or .tgz", ask_run,
      theme_set, "version,updated_at"},
 };

@@ -7,6 +7,7 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/document.h"
+#include "registry/move/legacy.h"
 #include "registry/move/move.h"
 #include "registry/origin.h"
 
@@ -124,6 +125,33 @@ static void post_import(struct call *c)
         operation_answer(registry->config.operations, c, id);
 }
 
+static void put_tokens(struct call *c)
+{
+    struct registry *registry = c->area;
+    struct err err;
+    const struct json *doc;
+    int64_t n = 0;
+    struct json_writer w;
+    auto_buf struct buf out = {0};
+    if (!asked_went_well(c, call_json_body(c, &doc, &err), &err) ||
+        !asked_went_well(c, legacy_learn(registry->legacy, c->pool, doc, &n, &err), &err))
+        return;
+    buf_init(&out, 4096);
+    json_writer_init(&w, &out);
+    json_open(&w);
+    json_put_int(&w, "tokens", n);
+    json_close(&w);
+    call_json(c, 200, &out);
+}
+
+static void delete_tokens(struct call *c)
+{
+    struct registry *registry = c->area;
+    struct err err;
+    if (asked_went_well(c, legacy_forget(registry->legacy, &err), &err))
+        call_empty(c, 204);
+}
+
 static int read_progress(const struct json *doc, struct move_progress *p, struct err *err)
 {
     int64_t percent = -1;
@@ -165,6 +193,20 @@ static const struct route table[] = {
      .who = WHO_ADMIN,
      .summary = "Says how far an import is, or that it has ended",
      .body = "ImportProgress"},
+    {.method = "PUT",
+     .path = "/api/v1/imports/tokens",
+     .handle = put_tokens,
+     .who = WHO_ADMIN,
+     .max_body = MAX_SHOW,
+     .secret = true,
+     .summary = "From now on legacy tokens of that Verdaccio count, each after its first use",
+     .body = "LegacyTokens",
+     .answer = "LegacyTokenCount"},
+    {.method = "DELETE",
+     .path = "/api/v1/imports/tokens",
+     .handle = delete_tokens,
+     .who = WHO_ADMIN,
+     .summary = "No more legacy tokens are taken; those that were used go on"},
     {.method = "GET",
      .path = "/api/v1/imports/packages/:pkg",
      .handle = get_state,

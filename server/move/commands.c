@@ -1,6 +1,8 @@
 /* `redhouse registry import …` */
 #include "server/move/people.h"
 
+#include <stdio.h>
+
 int import_verdaccio(struct ask *ask, struct err *err)
 {
     struct verdaccio v;
@@ -20,10 +22,21 @@ int import_verdaccio(struct ask *ask, struct err *err)
     /* owners are users */
     if (users)
         rc = people_import(&m, &v, err);
+    if (rc == 0 && args_flag(&ask->args, "--tokens") != NULL)
+        rc = people_import_tokens(&m, &v, err);
     if (rc == 0)
         rc = mover_run(&m, v.names, v.n_names, err);
     verdaccio_close(&v);
     if (mover_close(&m, rc != 0 ? &end : err) != 0)
         rc = -1;
     return rc;
+}
+
+int import_end_tokens(struct ask *ask, struct err *err)
+{
+    if (client_call(&ask->client, "DELETE", "/api/v1/imports/tokens", NULL, &ask->doc, err) != 0)
+        return -1;
+    if (!ask->client.config.json)
+        puts("Legacy tokens that were not used so far do not count any more.");
+    return 0;
 }

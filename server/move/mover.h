@@ -71,3 +71,4 @@ int mover_take(struct mover *m, struct mover_package *p, struct err *err);
 
 /* The commands. */
 int import_verdaccio(struct ask *ask, struct err *err);
+int import_end_tokens(struct ask *ask, struct err *err);

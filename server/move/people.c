@@ -132,3 +132,59 @@ int people_import(struct mover *m, const struct verdaccio *v, struct err *err)
                              "The server does not answer any more. Run the import again.")
                    : 0;
 }
+
+/* Each user's own list: {"alice":[{"user","key","readonly","cidr":[…]}]} */
+static void put_token(struct json_writer *w, const struct json *token, size_t *limited)
+{
+    const struct json *key = json_get(token, "key"), *user = json_get(token, "user");
+    const struct json *only = json_get(token, "readonly"), *cidr = json_get(token, "cidr");
+    bool is_limited = cidr != NULL && cidr->count > 0;
+
+    if (key == NULL || key->type != JSON_STRING || user == NULL || user->type != JSON_STRING)
+        return;
+    *limited += is_limited ? 1 : 0;
+    json_open(w);
+    json_put_text(w, "key", key->text);
+    json_put_text(w, "user", user->text);
+    json_put_bool(w, "read_only", only != NULL && only->type == JSON_BOOL && only->boolean);
+    json_put_bool(w, "limited", is_limited);
+    json_close(w);
+}
+
+int people_import_tokens(struct mover *m, const struct verdaccio *v, struct err *err)
+{
+    auto_buf struct buf body = {0};
+    struct json_writer w;
+    const struct json *doc;
+    size_t n = 0, limited = 0;
+
+    if (v->secret.len == 0)
+        return err_set(err, ERR_INVALID, "no_secret",
+                       "The .verdaccio-db.json holds no secret, so that no token can be read.");
+    buf_init(&body, 8u << 20);
+    json_writer_init(&w, &body);
+    json_open(&w);
+    json_put_text(&w, "secret", v->secret);
+    json_key(&w, "tokens");
+    json_open_array(&w);
+    json_each (user, v->tokens) {
+        json_each (token, user) {
+            put_token(&w, token, &limited);
+            n++;
+        }
+    }
+    json_close_array(&w);
+    json_close(&w);
+    if (!m->dry_run &&
+        mover_call(m, &m->ask->client, "PUT", "/api/v1/imports/tokens", &body, &doc, err) != 0)
+        return -1;
+    json_put_int(&m->report, "tokens", (int64_t)n);
+    json_put_int(&m->report, "tokens_refused", (int64_t)limited);
+    mover_say(
+        m,
+        "tokens: legacy ones %s as what they were, each from its first use on; %zu that people "
+        "made, %zu of them limited to addresses and refused here. JSON Web Tokens cannot be "
+        "taken over: their users log in again.",
+        m->dry_run ? "would count" : "count", n, limited);
+    return 0;
+}

@@ -20,7 +20,7 @@ const fails = async (promise) => {
 }
 
 describe('a Verdaccio moves here', { timeout: 300000 }, () => {
-  let r, v, alice, m, before_
+  let r, v, alice, reader, revoked, m, before_
   const people = { alice: 'alice has a password', bob: 'bob has one too' }
   const full = async (name, token = alice) =>
     (await r.api('GET', `/npm/${name.replace('/', '%2f')}`, undefined, { authorization: `Bearer ${token}` })).body
@@ -29,6 +29,11 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     v = await Verdaccio.start()
     alice = await v.user('alice', people.alice)
     await v.user('bob', people.bob)
+    const made = (readonly) => v.ask('POST', '/-/npm/v1/tokens', { password: people.alice, readonly, cidr_whitelist: [] }, alice)
+    reader = (await made(true)).token
+    const other = await made(false)
+    revoked = other.token
+    await fetch(`${v.url}/-/npm/v1/tokens/token/${other.key}`, { method: 'DELETE', headers: { authorization: `Bearer ${alice}` } })
     r = await Redhouse.start()
     m = new Machine(r, 'npm11', await client('npm11'), alice)
     m.registry = v.registry
@@ -48,7 +53,7 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
   })
 
   const run = (...args) => r.json('registry', 'import', 'verdaccio', v.folder, '--tenant', 'acme', ...args)
-  const mapped = ['--users', '--map', '@labs=labs']
+  const mapped = ['--users', '--tokens', '--map', '@labs=labs']
 
   test('a rehearsal says what would be taken and takes nothing', async () => {
     const report = await run(...mapped, '--dry-run')
@@ -104,6 +109,49 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     const bob = new Machine(r, 'npm11', m.path, body.token)
     await bob.run(bob.package('@acme/thing', '1.2.0'), 'publish')
     assert.match(await bob.run(bob.project(), 'install', '@acme/thing', 'acme-plain', '@labs/probe'), /added 3 packages/)
+  })
+
+  test('a client goes on with the token that it has; only the address changes', async () => {
+    m.registry = `${r.url}/npm/`
+    m.token(alice)
+    assert.equal((await m.run(m.home, 'whoami')).trim(), 'alice')
+    assert.match(await m.run(m.project('goes-on'), 'install', '@acme/thing@1.1.0'), /added 1 package/)
+    await m.run(m.package('@acme/fresh', '1.0.0'), 'publish')
+    const { items } = (await r.api('GET', '/api/v1/users/alice/tokens', undefined, { authorization: `Bearer ${await r.token('admin', 't')}` })).body
+    assert.deepEqual(items.map((t) => t.name), ['from Verdaccio'])
+  })
+
+  test('what a token was limited to there, it is here; one that was revoked there is dead', async () => {
+    const ask = (token, method = 'GET', path = '/npm/-/whoami', body) => r.api(method, path, body, { authorization: `Bearer ${token}` })
+    assert.deepEqual((await ask(reader)).body, { username: 'alice' })
+    assert.equal((await ask(reader, 'PUT', '/npm/@acme%2ffresh', publishDocument('@acme/fresh', '1.0.1').body)).status, 403)
+    const dead = await ask(revoked)
+    assert.equal(dead.status, 401)
+    assert.match(dead.body.error, /revoked before it could move/)
+  })
+
+  test('forged, foreign and JSON Web Tokens are 401, and so is a first use on anything but npm', async () => {
+    const flip = Buffer.from(alice, 'base64').toString().replace(/.$/, (c) => (c === '0' ? '1' : '0'))
+    const forged = [Buffer.from(flip).toString('base64'), Buffer.from(`${'0'.repeat(32)}:${'ab'.repeat(20)}`).toString('base64'), 'eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoiYWxpY2UifQ.AAAA', `${alice}A`, alice.slice(4), ' ']
+    for (const token of forged) assert.equal((await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${token}` })).status, 401, token)
+    assert.equal((await r.api('GET', '/api/v1/session', undefined, { authorization: `Bearer ${revoked}` })).status, 401)
+  })
+
+  test('a token that was logged out does not come back to life, not even after a restart', async () => {
+    await m.run(m.home, 'logout')
+    for (let i = 0; i < 2; i++) {
+      const answer = await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${alice}` })
+      assert.equal(answer.status, 401)
+      assert.match(answer.body.error, /ended here/)
+      await r.kill()
+      await r.serve()
+    }
+  })
+
+  test('when the operator ends it, tokens that were used go on and others are none', async () => {
+    await r.run('registry', 'import', 'end-tokens')
+    assert.equal((await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${reader}` })).status, 200)
+    assert.equal((await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${alice}` })).body.error, 'This token is not valid here, or not any more.')
   })
 
   test('what was published, tagged or taken back here since is not undone by another import', async () => {
@@ -290,7 +338,7 @@ describe('a storage folder that is not what it says', { timeout: 120000 }, () =>
     const admin = { authorization: `Bearer ${await r.token('admin', 'a')}` }
     await r.api('POST', '/api/v1/users', { name: 'owner', password: 'an owner of acme', tenant: 'acme', role: 'owner' }, admin)
     const owner = { authorization: `Bearer ${await r.token('owner', 'o')}` }
-    for (const [method, path, body] of [['POST', '', { from: 'x' }], ['PUT', '/x', { done: true }], ['GET', '/packages/@acme%2fgood?tenant=acme'],
+    for (const [method, path, body] of [['POST', '', { from: 'x' }], ['PUT', '/tokens', { secret: 'x'.repeat(32) }], ['DELETE', '/tokens'], ['PUT', '/x', { done: true }], ['GET', '/packages/@acme%2fgood?tenant=acme'],
       ['POST', '/packages/@acme%2fgood/versions?tenant=acme', publishDocument('@acme/good', '9.9.9').body], ['PUT', '/packages/@acme%2fgood', { tenant: 'acme' }]])
       assert.equal((await r.api(method, `/api/v1/imports${path}`, body, owner)).status, 403, `${method} ${path}`)
   })
