@@ -8,7 +8,7 @@ export class ApiError extends Error {
 }
 
 export interface Session {
-  user: { name: string; email?: string; admin: boolean; must_change_password: boolean }
+  user: { name: string; email?: string; admin: boolean; must_change_password: boolean; second_factor: string | null }
   tenants: { slug: string; name: string; role: string; scopes: string[] }[]
 }
 export interface Tenant { slug: string; name: string; role: string; instances: number; members: number }
@@ -35,7 +35,13 @@ export interface PackageDetail {
 export interface Token {
   id: string; name: string; hint: string; created_at: string; expires_at: string | null; last_used_at: string | null; token?: string
 }
-export interface User { name: string; email: string | null; admin: boolean; last_login_at: string | null; tenants: { slug: string; role: string }[] }
+export interface User { name: string; email: string | null; admin: boolean; second_factor: boolean; last_login_at: string | null; tenants: { slug: string; role: string }[] }
+export interface Me {
+  name: string; email: string | null; fullname: string | null; homepage: string | null; github: string | null; session: string | null
+  second_factor: { mode: string; pending: boolean; since: string; recovery_codes_left: number } | null
+  secret?: string; otpauth?: string
+}
+export interface OwnSession { id: string; host: string; created_at: string; expires_at: string }
 export interface Member { user: string; email: string | null; role: string; since: string }
 export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
 export interface Source {
@@ -62,11 +68,19 @@ export function whenSessionIsLost(fn: () => void) {
   onLost = fn
 }
 
-export async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
+// Asks the person for a code of their second factor; null when they would rather not.
+let askCode: (why: string, again: boolean) => Promise<string | null> = () => Promise.resolve(null)
+export function whenCodeIsDue(fn: typeof askCode) {
+  askCode = fn
+}
+
+const asksCode = (code: string | undefined) => code === 'otp_required' || code === 'wrong_otp'
+
+export async function api<T>(method: string, path: string, body?: unknown, code?: string): Promise<T> {
   const raw = body instanceof Blob
   const answer = await fetch(`/api/v1${path}`, {
     method,
-    headers: body !== undefined && !raw ? { 'content-type': 'application/json' } : {},
+    headers: { ...(body !== undefined && !raw ? { 'content-type': 'application/json' } : {}), ...(code ? { 'npm-otp': code } : {}) },
     body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
   }).catch(() => {
     throw new ApiError({ status: 0, code: 'offline', detail: 'The server does not answer. Check the connection and try again.' })
@@ -80,7 +94,13 @@ export async function api<T>(method: string, path: string, body?: unknown): Prom
   }
   if (answer.ok) return parsed as T
   const problem = (parsed ?? {}) as Partial<Problem>
-  if (answer.status === 401 && path !== '/session') onLost()
+  // A form that has a field for the code of its own is told what is wrong with it.
+  if (answer.status === 401 && asksCode(problem.code)) {
+    if (path !== '/session' && !path.endsWith('/confirmation')) {
+      const shown = await askCode(problem.detail ?? '', problem.code === 'wrong_otp')
+      if (shown) return api<T>(method, path, body, shown)
+    }
+  } else if (answer.status === 401 && path !== '/session') onLost()
   throw new ApiError({ status: answer.status, code: problem.code ?? 'failed', detail: problem.detail ?? `The server answered with status ${answer.status}.` })
 }
 

@@ -1,10 +1,11 @@
 // Who is logged in decides what is shown; the address decides which view.
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { api, get, type Session, whenSessionIsLost } from './api'
+import { api, get, type Session, whenCodeIsDue, whenSessionIsLost } from './api'
 import { closeEvents } from './events'
 import { useLook, wear } from './look'
-import { Missing } from './parts'
+import { Dialog, Failure, Field, Form, Missing } from './parts'
 import { go, Link, useLocation } from './router'
+import { Account } from './views/account'
 import { Home } from './views/home'
 import { InstanceView } from './views/instance'
 import { Login, ChangePassword } from './views/login'
@@ -29,13 +30,32 @@ function tenantOf(session: Session, kind: string | undefined, a: string | undefi
   return slug && (session.user.admin || session.tenants.some((t) => t.slug === slug)) ? slug : null
 }
 
-function View({ session, path }: { session: Session; path: string }) {
+// Whatever is asked of the server may need a code; what was asked is asked again with it.
+function CodePrompt() {
+  const [due, setDue] = useState<{ why: string; again: boolean; done: (code: string | null) => void } | null>(null)
+  const [code, setCode] = useState('')
+  useEffect(() => whenCodeIsDue((why, again) => new Promise((done) => { setCode(''); setDue({ why, again, done }) })), [])
+  if (!due) return null
+  const end = (shown: string | null) => { setDue(null); due.done(shown) }
+  return (
+    <Dialog title="One-time password" onClose={() => end(null)}>
+      <Form submit="Go on" action={async () => end(code)}>
+        <p>Show a code of your authenticator app, or one of your recovery codes.</p>
+        {due.again && <Failure text={due.why} />}
+        <Field label="Code" name="code" value={code} onInput={setCode} required autofocus autocomplete="one-time-code" />
+      </Form>
+    </Dialog>
+  )
+}
+
+function View({ session, path, onChange }: { session: Session; path: string; onChange: () => void }) {
   const [kind, a, ...rest] = words(path)
   useLook(tenantOf(session, kind, a))
   if (kind === 'tenants' && a && rest[0] === 'builds' && rest[1]) return <BuildView key={rest[1]} tenant={a} id={rest[1]} />
   if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
   if (kind === 'instances' && a) return <InstanceView key={a} slug={a} session={session} />
   if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} session={session} />
+  if (kind === 'account') return <Account onChange={onChange} />
   if (kind === 'tokens') return <Tokens />
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
@@ -54,7 +74,7 @@ function Header({ session, path, onLogout }: { session: Session; path: string; o
       <nav aria-label="Main">
         {links.map(([to, text]) => <Link key={to} to={to} current={to === path}>{text}</Link>)}
       </nav>
-      <span class="who">{session.user.name}</span>
+      <Link to="/ui/account" class="who" current={path === '/ui/account'}>{session.user.name}</Link>
       <button type="button" class="plain" onClick={onLogout}>Log out</button>
     </header>
   )
@@ -91,7 +111,8 @@ export function App() {
         path={url.pathname}
         onLogout={() => void api('DELETE', '/session').then(() => { closeEvents(); setSession(null); go('/login') })}
       />
-      <main id="main" tabIndex={-1}><View session={session} path={url.pathname} /></main>
+      <main id="main" tabIndex={-1}><View session={session} path={url.pathname} onChange={() => void read()} /></main>
+      <CodePrompt />
     </>
   )
 }

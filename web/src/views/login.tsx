@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { post, type Session } from '../api'
+import { ApiError, post, type Session } from '../api'
 import { Field, Form } from '../parts'
 import { go } from '../router'
 
@@ -18,7 +18,18 @@ function leave(to: string | null) {
 export function Login({ to, session, onDone }: { to: string | null; session: Session | null; onDone: (session: Session) => void }) {
   const [username, setUsername] = useState('')
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [second, setSecond] = useState(false)
 
+  // The server asks for a code once the password was right.
+  async function login() {
+    try {
+      onDone(await post<Session>('/session', { username, password, ...(second ? { code } : {}) }))
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.problem.code !== 'otp_required') throw error
+      setSecond(true)
+    }
+  }
   useEffect(() => {
     document.title = 'Log in · Redhouse'
     if (session && !session.user.must_change_password) leave(to)
@@ -28,13 +39,18 @@ export function Login({ to, session, onDone }: { to: string | null; session: Ses
       <div class="card login">
         <img src="/assets/icon.svg" alt="" width="40" height="40" />
         <h1>Log in</h1>
-        <Form
-          submit="Log in"
-          action={async () => onDone(await post<Session>('/session', { username, password }))}
-        >
-          <Field label="User name" name="username" value={username} onInput={setUsername} required autofocus autocomplete="username" />
-          <Field label="Password" name="password" type="password" value={password} onInput={setPassword} required autocomplete="current-password" />
-        </Form>
+        {second ? (
+          <Form key="code" submit="Go on" action={login}>
+            <p class="muted">Show a one-time password of your authenticator app, or one of your recovery codes.</p>
+            <Field label="Code" name="code" value={code} onInput={setCode} required autofocus autocomplete="one-time-code" />
+            <button type="button" class="plain" onClick={() => { setSecond(false); setCode(''); setPassword('') }}>Somebody else</button>
+          </Form>
+        ) : (
+          <Form key="password" submit="Log in" action={login}>
+            <Field label="User name" name="username" value={username} onInput={setUsername} required autofocus autocomplete="username" />
+            <Field label="Password" name="password" type="password" value={password} onInput={setPassword} required autocomplete="current-password" />
+          </Form>
+        )}
       </div>
     </main>
   )

@@ -17,8 +17,9 @@ export function Users({ tenants }: { tenants: string[] }) {
       <ul class="rows">
         {list.value?.map((u) => (
           <li key={u.name} class="card row">
-            <div class="grow"><strong>{u.name}</strong> {u.admin && <span class="state">admin</span>}
+            <div class="grow"><strong>{u.name}</strong> {u.admin && <span class="state">admin</span>} {u.second_factor && <span class="state">second factor</span>}
               <div class="muted">{[u.email, ...u.tenants.map((t) => `${t.slug} (${t.role})`)].filter(Boolean).map((part) => `${part} · `)}last here <Ago at={u.last_login_at} /></div></div>
+            {u.second_factor && <Act kind="plain" label={`Reset the second factor of ${u.name}`} sure="For somebody who has lost the authenticator app and the recovery codes. Be sure who asks: from then on the password is enough." action={async () => { await api('DELETE', `/users/${encodeURIComponent(u.name)}/factor`); list.reload() }}>Reset second factor</Act>}
             <Act kind="plain" label={`Remove ${u.name}`} sure="Ends this person’s sessions and tokens, here and in all tenants. What they published stays." action={async () => { await api('DELETE', `/users/${encodeURIComponent(u.name)}`); list.reload() }}>Remove</Act>
           </li>
         ))}
