@@ -163,11 +163,17 @@ struct fetcher *fetcher_new(const struct fetch_options *options, struct err *err
     return f;
 }
 
-void fetcher_stop(struct fetcher *f)
+void fetcher_abort(struct fetcher *f)
 {
-    atomic_store(&f->stopping, true);
+    if (atomic_exchange(&f->stopping, true))
+        return;
     curl_multi_wakeup(f->multi);
     pthread_join(f->thread, NULL);
+}
+
+void fetcher_stop(struct fetcher *f)
+{
+    fetcher_abort(f);
     pthread_mutex_lock(&f->lock);
     while (f->callers > 0)
         pthread_cond_wait(&f->left, &f->lock);

@@ -22,6 +22,8 @@ struct fetch_options { /* of the fetcher, from the option table; NULL: none */
     unsigned max_parallel; /* in all; the rest waits */
 };
 struct fetcher *fetcher_new(const struct fetch_options *options, struct err *err);
+/* Aborts what is under way; what comes is refused as when stopping. fetcher_stop is still due. */
+void fetcher_abort(struct fetcher *fetcher);
 /* Aborts what is under way, waits until its callers have left, joins, frees. */
 void fetcher_stop(struct fetcher *fetcher);
 

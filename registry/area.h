@@ -5,6 +5,7 @@
 #include "registry/registry.h"
 
 struct downloads;
+struct hooks;
 struct legacy;
 struct logins;
 struct search;
@@ -21,6 +22,7 @@ struct registry {
     struct snapshot_slot names;    /* origin.c */
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
     struct uplinks *uplinks;
+    struct hooks *hooks;         /* NULL: not started */
     struct upkeep *upkeep;       /* NULL: not started */
     struct signing *signing;     /* NULL: versions are not signed */
     struct moves *moves;         /* imports under way */

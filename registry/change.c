@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "http/account.h"
 #include "registry/area.h"
+#include "registry/hook/hook.h"
 #include "registry/package.h"
 #include "registry/pkgname.h"
 
@@ -81,12 +82,23 @@ static int no_version(const struct change *c, struct text version, struct err *e
                    TEXT_ARG(text_sub(version, 0, 64)), TEXT_ARG(c->name));
 }
 
+static int tell(const struct change *c, struct db_conn *conn, struct hook_note note,
+                struct err *err)
+{
+    note.tenant = c->tenant;
+    note.package = c->name;
+    note.user = text_of(c->who->name);
+    return hook_note(c->registry, conn, c->pool, &note, err);
+}
+
 int change_set_tag(const struct change *c, struct text tag, struct text version, struct err *err)
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
     if (pkgname_check_tag(tag, err) != 0 || begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
-        package_set_tag(tx.conn, c->pool, c->name, tag, version, err) != 0)
+        package_set_tag(tx.conn, c->pool, c->name, tag, version, err) != 0 ||
+        tell(c, tx.conn, (struct hook_note){.event = HOOK_TAG, .tag = tag, .version = version},
+             err) != 0)
         return -1;
     return end(c, &tx, err);
 }
@@ -96,7 +108,8 @@ int change_remove_tag(const struct change *c, struct text tag, struct err *err)
     struct package p;
     auto_tx struct db_tx tx = {0};
     if (begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
-        package_remove_tag(tx.conn, c->name, tag, err) != 0)
+        package_remove_tag(tx.conn, c->name, tag, err) != 0 ||
+        tell(c, tx.conn, (struct hook_note){.event = HOOK_TAG, .tag = tag}, err) != 0)
         return -1;
     return end(c, &tx, err);
 }
@@ -113,7 +126,13 @@ static int deprecate_one(const struct change *c, struct db_tx *tx, const struct 
     if (text.len > MAX_MESSAGE)
         return err_set(err, ERR_UNPROCESSABLE, "bad_message",
                        "A deprecation message has at most %d characters.", MAX_MESSAGE);
-    return package_deprecate(tx->conn, c->name, version->key, text, err);
+    int rows = package_deprecate(tx->conn, c->name, version->key, text, err);
+    if (rows <= 0)
+        return rows;
+    struct hook_note note = {.event = HOOK_DEPRECATE,
+                             .version = version->key,
+                             .message = text.len > 0 ? text : TEXT("")};
+    return tell(c, tx->conn, note, err) == 0 ? rows : -1;
 }
 
 int change_deprecate(const struct change *c, const struct json *doc, struct err *err)
@@ -171,7 +190,10 @@ static int remove_missing(const struct change *c, struct db_tx *tx, const struct
         return -1;
     for (; missing != NULL; missing = missing->next)
         if (package_remove_version(tx->conn, c->pool, c->name, missing->version, by,
-                                   clock_wall_ms(), err) != 0)
+                                   clock_wall_ms(), err) != 0 ||
+            tell(c, tx->conn,
+                 (struct hook_note){.event = HOOK_UNPUBLISH, .version = missing->version},
+                 err) != 0)
             return -1;
     return 0;
 }
@@ -205,6 +227,20 @@ int change_remove(const struct change *c, struct text rev, struct err *err)
     return end(c, &tx, err);
 }
 
+/* Who they are from now on. */
+static int tell_owners(const struct change *c, struct db_conn *conn, struct err *err)
+{
+    static const char sql[] = "SELECT name FROM package_owner WHERE package = ? ORDER BY name";
+    struct text names[MAX_OWNERS];
+    struct hook_note note = {.event = HOOK_OWNER, .owners = names};
+    auto_rows struct db_rows q = {0};
+    if (db_each (&q, conn, err, sql, "s", c->name) != 0)
+        return -1;
+    while (note.n_owners < MAX_OWNERS && db_next(&q, c->pool, "s", &names[note.n_owners]))
+        note.n_owners++;
+    return q.failed ? -1 : tell(c, conn, note, err);
+}
+
 int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err)
 {
     struct package p;
@@ -231,7 +267,7 @@ int change_owners(const struct change *c, const struct json *doc, struct text re
         if (package_add_owner(tx.conn, c->name, text_of(id), name, err) != 0)
             return -1;
     }
-    return end(c, &tx, err);
+    return tell_owners(c, tx.conn, err) != 0 ? -1 : end(c, &tx, err);
 }
 
 int change_deprecate_version(const struct change *c, struct text version, struct text message,
@@ -249,7 +285,12 @@ int change_deprecate_version(const struct change *c, struct text version, struct
                    ? no_version(c, version, err)
                    : -1;
     int rows = package_deprecate(tx.conn, c->name, version, message, err);
-    return rows > 0 ? end(c, &tx, err) : rows;
+    if (rows <= 0)
+        return rows;
+    struct hook_note note = {.event = HOOK_DEPRECATE,
+                             .version = version,
+                             .message = message.len > 0 ? message : TEXT("")};
+    return tell(c, tx.conn, note, err) != 0 ? -1 : end(c, &tx, err);
 }
 
 int change_remove_version(const struct change *c, struct text version, struct err *err)
@@ -258,7 +299,8 @@ int change_remove_version(const struct change *c, struct text version, struct er
     auto_tx struct db_tx tx = {0};
     if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
         package_remove_version(tx.conn, c->pool, c->name, version, text_of(c->who->name),
-                               clock_wall_ms(), err) != 0)
+                               clock_wall_ms(), err) != 0 ||
+        tell(c, tx.conn, (struct hook_note){.event = HOOK_UNPUBLISH, .version = version}, err) != 0)
         return -1;
     return end(c, &tx, err);
 }
@@ -299,7 +341,7 @@ int change_owner(const struct change *c, struct text user, bool is, struct err *
     if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
         (is ? add_owner(c, tx.conn, user, err) : remove_owner(c, tx.conn, user, err)) != 0)
         return -1;
-    return end(c, &tx, err);
+    return tell_owners(c, tx.conn, err) != 0 ? -1 : end(c, &tx, err);
 }
 
 int change_check_detached(const struct change *c, struct text version, struct err *err)

@@ -9,6 +9,7 @@
 #include "http/account.h"
 #include "registry/area.h"
 #include "registry/document.h"
+#include "registry/hook/hook.h"
 #include "registry/manifest.h"
 #include "registry/origin.h"
 #include "registry/package.h"
@@ -168,6 +169,21 @@ static void sign(struct work *w)
     w->v.dist = signing_add(signing, w->pool, what, w->v.dist, &w->v.key);
 }
 
+static int tell(struct work *w, struct db_conn *conn, struct err *err)
+{
+    struct blob_id blob;
+    memcpy(blob.sha512, w->sha512_sum, sizeof blob.sha512);
+    struct hook_note note = {.event = HOOK_PUBLISH,
+                             .tenant = w->tenant,
+                             .package = w->name.full,
+                             .user = w->v.publisher,
+                             .version = w->v.version,
+                             .integrity = blob_integrity(w->pool, &blob),
+                             .tags = w->tags,
+                             .n_tags = w->n_tags};
+    return hook_note(w->registry, conn, w->pool, &note, err);
+}
+
 static int commit(struct work *w, bool *new_scope, struct err *err)
 {
     auto_tx struct db_tx tx = {0};
@@ -185,7 +201,7 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
     sign(w);
     if (open_package(w, tx.conn, new_scope, err) != 0 ||
         package_add_version(tx.conn, w->pool, w->name.full, &w->v, err) != 0 ||
-        set_tags(w, tx.conn, err) != 0 ||
+        set_tags(w, tx.conn, err) != 0 || tell(w, tx.conn, err) != 0 ||
         package_finish(tx.conn, w->pool, w->name.full, w->v.published_ms, err) != 0)
         return -1;
     return db_commit(&tx, err);

@@ -11,6 +11,7 @@
 #include "registry/area.h"
 #include "registry/catalogue.h"
 #include "registry/downloads.h"
+#include "registry/hook/hook.h"
 #include "registry/login.h"
 #include "registry/move/legacy.h"
 #include "registry/move/move.h"
@@ -157,6 +158,7 @@ void registry_close(struct registry *registry)
     struct err err;
     if (registry == NULL)
         return;
+    hooks_stop(registry->hooks);
     upkeep_stop(registry->upkeep);
     if (downloads_flush(registry->downloads, &err) != 0)
         log_error("registry", err.text, NULL);
@@ -189,13 +191,25 @@ void registry_changed(struct registry *registry, const char *tenant, struct text
     warm_drop(registry->config.warm, name);
     catalogue_changed(registry, tenant);
     search_changed(registry->search);
+    hooks_wake(registry->hooks);
     if (registry->config.changed != NULL)
         registry->config.changed(registry->config.arg, tenant, name);
 }
 
-void registry_start(struct registry *registry)
+int registry_start(struct registry *registry, struct err *err)
 {
+    const struct registry_config *config = &registry->config;
+    struct hooks_config hooks = {.control = config->control,
+                                 .seal = config->seal,
+                                 .ca_file = config->hook_ca,
+                                 .proxy = config->hook_proxy,
+                                 .allow_private = config->hook_private,
+                                 .retry_ms = config->hook_retry_ms};
+    registry->hooks = hooks_start(&hooks, err);
+    if (registry->hooks == NULL)
+        return -1;
     registry->upkeep = upkeep_start(registry);
+    return 0;
 }
 
 bool registry_knows_foreign(void *registry, struct text token)
@@ -219,8 +233,8 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_profile(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
-        routes_moves(registry, router, err) != 0)
+        routes_hooks(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
+        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

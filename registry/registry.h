@@ -68,6 +68,10 @@ struct registry_config {
     const char *uplink_hosts;   /* origins that its tarballs may lie at; NULL: its own */
     const char *uplink_proxy;   /* that the fetcher has */
     bool offline;               /* nothing goes out to uplinks */
+    /* Webhooks (registry/hook/hook.h); texts as of fetch_options. */
+    const char *hook_ca, *hook_proxy;
+    bool hook_private;     /* receivers may lie at private and loopback addresses */
+    int64_t hook_retry_ms; /* 0: 10 s */
     /* After the commit, on the worker that made it. tenant: id, NULL for the platform's scope. */
     void (*published)(void *arg, const char *tenant, struct text name, struct text version);
     /* Anything changed that lists or catalogues show (tags, deprecation, removal, a publish too).
@@ -82,7 +86,7 @@ struct registry_config {
 /* Texts of config are copied. Registers nothing; the control database must be migrated. */
 struct registry *registry_open(const struct registry_config *config, struct err *err);
 /* What is done beside requests begins. After all who keep names of blobs are open. */
-void registry_start(struct registry *registry);
+int registry_start(struct registry *registry, struct err *err);
 void registry_close(struct registry *registry); /* nobody may be using it */
 /* Once a minute, on a thread that may block. */
 void registry_keep_house(struct registry *registry);

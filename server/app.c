@@ -216,7 +216,8 @@ struct app *app_start(const struct config *config, int broker_fd, const char *pl
     if (open_carrier_tls(app, err) != 0 || wire_areas(app, plugins, err) != 0 ||
         add_routes(app, err) != 0 || start_server(app, err) != 0)
         return NULL;
-    registry_start(app->registry);
+    if (registry_start(app->registry, err) != 0)
+        return NULL;
     pthread_create(&app->housekeeper, NULL, housekeeper, app);
     return app;
 }

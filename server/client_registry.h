@@ -1,5 +1,5 @@
-/* The commands of `redhouse registry …`: what its operator does with it. In the table of
- * client_commands.c. */
+/* The commands of `redhouse registry …` and `redhouse hook …`. In the table of client_commands.c.
+ */
 #pragma once
 
 struct ask;
@@ -7,3 +7,11 @@ struct err;
 
 int registry_key_list(struct ask *ask, struct err *err);
 int registry_key_rotate(struct ask *ask, struct err *err);
+
+int hook_add(struct ask *ask, struct err *err);
+int hook_list(struct ask *ask, struct err *err);
+int hook_enable(struct ask *ask, struct err *err);
+int hook_remove(struct ask *ask, struct err *err);
+int hook_deliveries(struct ask *ask, struct err *err);
+int hook_ping(struct ask *ask, struct err *err);
+int hook_redeliver(struct ask *ask, struct err *err);

@@ -13,10 +13,11 @@ struct config {
     /* serve */
     const char *tls_dir, *access_log, *trusted_proxies, *platform_scope, *git_local, *default_stack;
     const char *uplink_ca, *uplink_proxy, *uplink_hosts;
-    bool offline, git_private, anonymous_reads, self_registration, must_change_password;
+    bool offline, git_private, hook_private, anonymous_reads, self_registration,
+        must_change_password;
     int64_t ready_fd, uid_base, loops, workers, max_connections, max_spool, wait_ms,
         start_deadline_ms, drain_ms;
-    int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms,
+    int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms, hook_retry_ms,
         uplink_fresh_ms, uplink_stale_ms, uplink_timeout_ms, uplink_cache;
     /* command line as a client */
     const char *url, *token_file;

@@ -184,6 +184,10 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
                                        .platform_scope = config->platform_scope,
                                        .anonymous_read = config->anonymous_reads,
                                        .self_register = config->self_registration,
+                                       .hook_ca = config->uplink_ca,
+                                       .hook_proxy = config->uplink_proxy,
+                                       .hook_private = config->hook_private,
+                                       .hook_retry_ms = config->hook_retry_ms,
                                        .published = on_published,
                                        .users_of = users_of,
                                        .arg = app};

@@ -75,7 +75,7 @@ describe('two tenants', () => {
   after(async () => r?.stop())
 
   test('what belongs to one tenant is not there for the other', async () => {
-    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme',
+    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/hooks',
       '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/instances/one/modules', '/api/v1/packages/@demo/node-red-hello/users', '/api/v1/packages/@demo/node-red-hello/needs',
       '/api/v1/packages/@demo/node-red-hello/downloads', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/contents', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/files/package.json', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
       '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz']
@@ -95,7 +95,7 @@ describe('two tenants', () => {
     const tries = [['POST', '/api/v1/tenants/demo/instances', { slug: 'mine' }], ['POST', '/api/v1/instances/one/stop', {}],
       ['DELETE', '/api/v1/instances/one?confirm=one'], ['PUT', '/api/v1/tenants/demo/theme', {}], ['PUT', '/api/v1/tenants/demo/members/eve', { role: 'owner' }],
       ['POST', '/api/v1/tenants/demo/packages', {}], ['DELETE', '/api/v1/packages/@demo/node-red-hello?confirm=@demo/node-red-hello'],
-      ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
+      ['POST', '/api/v1/tenants/demo/hooks', { url: 'https://example.org/' }], ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
       ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })

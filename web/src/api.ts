@@ -48,6 +48,11 @@ export interface Source {
   id: string; url: string; tags: string; last_commit: string | null; cause: string | null; webhook_url: string; webhook_secret?: string
   last_build: { id: string; state: string; version: string | null; at: string } | null
 }
+export interface Hook { id: string; url: string; events: string[]; active: boolean; cause: string | null; failing_since: string | null; created_by: string; created_at: string; waiting: number; secret?: string }
+export interface Delivery {
+  id: string; event: string; state: string; attempts: number; status: number | null; cause: string | null; created_at: string; next_at: string | null; ended_at: string | null
+  body: { package?: string; version?: string; tag?: string }
+}
 export interface Build { id: string; ref: string; commit: string | null; state: string; package: string | null; version: string | null; cause: string | null; started_at: string; ended_at: string | null }
 export interface ThemeDoc {
   tokens?: { light?: Record<string, string>; dark?: Record<string, string> }

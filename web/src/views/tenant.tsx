@@ -1,13 +1,14 @@
 import { get, type Session, type Tenant } from '../api'
 import { Missing, Skeleton, useLoad } from '../parts'
 import { Link } from '../router'
+import { Hooks } from './hooks'
 import { Instances } from './instances'
 import { Members } from './members'
 import { Packages } from './packages'
 import { Sources } from './sources'
 import { TenantTheme } from './theme'
 
-const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['sources', 'Sources'], ['theme', 'Theme'], ['members', 'Members']]
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['theme', 'Theme'], ['members', 'Members']]
 
 export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
   const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
@@ -24,6 +25,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
       </nav>
       {tab === 'packages' ? <Packages tenant={slug} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
+        : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
         : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />
         : tab === 'members' ? <Members tenant={slug} may={may('tenant:admin')} />
         : <Instances tenant={slug} may={may('instance:control')} />}
