@@ -7,6 +7,7 @@
 struct downloads;
 struct hooks;
 struct legacy;
+struct advisories;
 struct logins;
 struct search;
 struct signing;
@@ -30,6 +31,7 @@ struct registry {
     struct legacy *legacy;       /* NULL: no seal, none counts */
     struct logins *logins;       /* web logins under way */
     struct search *search;
+    struct advisories *advisories;
 };
 
 /* After a commit that changed name: drops its ready bodies and tells the roof. */

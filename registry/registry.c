@@ -8,6 +8,7 @@
 #include "http/account.h"
 #include "http/ready.h"
 #include "http/warm.h"
+#include "registry/advisory/advisory.h"
 #include "registry/area.h"
 #include "registry/catalogue.h"
 #include "registry/downloads.h"
@@ -142,6 +143,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     r->logins = logins_new();
     r->moves = moves_new(config->operations);
     r->downloads = downloads_new(r->config.control);
+    r->advisories = advisories_open(r);
     blobs_ask(r->config.blobs, needs_blob, r);
     if ((config->seal != NULL && (r->legacy = legacy_open(r, err)) == NULL) ||
         open_uplinks(r, err) != 0 || open_signing(r, err) != 0 ||
@@ -158,6 +160,7 @@ void registry_close(struct registry *registry)
     struct err err;
     if (registry == NULL)
         return;
+    advisories_close(registry->advisories);
     hooks_stop(registry->hooks);
     upkeep_stop(registry->upkeep);
     if (downloads_flush(registry->downloads, &err) != 0)
@@ -234,7 +237,8 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_profile(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         routes_hooks(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
-        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0)
+        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
+        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -32,13 +32,14 @@ extern const struct embedded registry_sql[];
 
 /* Which instances have a package, as their runtimes told: offered by the roof. */
 struct package_user {
+    struct text package;
     struct text instance;                 /* slug */
     struct text tenant;                   /* id */
     struct text version, pending_version; /* pending: after its next start; absent: the same */
     bool direct;                          /* somebody installed it; else another package needs it */
 };
 struct package_users {
-    struct text package;
+    struct text package; /* absent: all, in the order of names */
     struct text tenants; /* a JSON array of the ids of those that may be shown; absent: all */
     int64_t limit;
     bool (*each)(void *arg, const struct package_user *user); /* until it returns false */

@@ -4,16 +4,6 @@
 #include "registry/routes.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
-#define MAX_AUDIT ((size_t)16 << 20)
-
-/* No advisories are kept: nothing is known against anything. */
-static void post_bulk(struct call *c)
-{
-    auto_buf struct buf out = {0};
-    buf_init(&out, 16);
-    buf_str(&out, "{}");
-    call_json(c, 200, &out);
-}
 
 static bool answer_absent(struct call *c)
 {
@@ -34,12 +24,6 @@ static void absent(struct call *c)
     }
 
 static const struct route table[] = {
-    {.method = "POST",
-     .path = "/npm/-/npm/v1/security/advisories/bulk",
-     .handle = post_bulk,
-     .faces = FACES,
-     .max_body = MAX_AUDIT,
-     .summary = "npm audit: nothing is known against any package"},
     ABSENT("GET", "/npm/*rest"),
     ABSENT("PUT", "/npm/*rest"),
     ABSENT("POST", "/npm/*rest"),

@@ -395,9 +395,9 @@ static bool holds(const struct comparator *c, const struct semver *v)
     return order == 0;
 }
 
-static bool set_holds(const struct comparators *set, const struct semver *v)
+static bool set_holds(const struct comparators *set, const struct semver *v, bool all)
 {
-    bool pre_allowed = v->pre.len == 0;
+    bool pre_allowed = all || v->pre.len == 0;
     if (set->never)
         return false;
     for (size_t i = 0; i < set->n; i++) {
@@ -412,8 +412,9 @@ static bool set_holds(const struct comparators *set, const struct semver *v)
     return pre_allowed;
 }
 
-/* Walks the alternatives: 1 some matches (v NULL: is well-formed), 0 none, -1 malformed. */
-static int range_judge(const struct semver *v, struct text range)
+/* Walks the alternatives: 1 some matches (v NULL: is well-formed), 0 none, -1 malformed. all: also
+ * prereleases that nobody asked for. */
+static int range_judge(const struct semver *v, struct text range, bool all)
 {
     struct comparators set;
     int found = 0;
@@ -426,7 +427,7 @@ static int range_judge(const struct semver *v, struct text range)
             bar++;
         if (!parse_alternative(text_sub(range, from, bar - from), &set))
             return -1;
-        if (v == NULL || set_holds(&set, v))
+        if (v == NULL || set_holds(&set, v, all))
             found = 1;
         if (bar >= range.len)
             return found;
@@ -436,10 +437,15 @@ static int range_judge(const struct semver *v, struct text range)
 
 bool semver_is_range(struct text range)
 {
-    return range_judge(NULL, range) > 0;
+    return range_judge(NULL, range, false) > 0;
 }
 
 bool semver_satisfies(const struct semver *version, struct text range)
 {
-    return range_judge(version, range) > 0;
+    return range_judge(version, range, false) > 0;
+}
+
+bool semver_covers(const struct semver *version, struct text range)
+{
+    return range_judge(version, range, true) > 0;
 }

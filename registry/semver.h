@@ -23,3 +23,5 @@ int semver_cmp(const struct semver *a, const struct semver *b);
 bool semver_is_range(struct text range);
 /* False as well for a malformed range. */
 bool semver_satisfies(const struct semver *version, struct text range);
+/* As semver_satisfies, but prereleases count like all other versions: what advisories mean. */
+bool semver_covers(const struct semver *version, struct text range);

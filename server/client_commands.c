@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "server/ask.h"
+#include "server/client_advisories.h"
 #include "server/client_registry.h"
 #include "server/init.h"
 #include "server/move/mover.h"
@@ -416,6 +417,12 @@ const struct command client_commands[] = {
     {"hook ping", "TENANT ID", "delivers a ping", ask_run, hook_ping, "id,event,state"},
     {"hook redeliver", "TENANT ID DELIVERY", "delivers the same once more", ask_run, hook_redeliver,
      "id,event,state"},
+    {"advisories import", "FILE", "takes an OSV export: .json, .zip, .tgz or a folder of .json",
+     ask_run, advisories_import_files, ""},
+    {"advisories list", "", "lists what is known against packages", ask_run, advisories_list,
+     "id,level,package,vulnerable,title"},
+    {"advisories concerned", "", "lists the instances that something is known against", ask_run,
+     advisories_concerned, "tenant,instance,version,advisory"},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

@@ -35,8 +35,8 @@ static void on_published(void *arg, const char *tenant, struct text name, struct
 static bool each_user(void *arg, const struct module_user *user)
 {
     const struct package_users *query = arg;
-    struct package_user out = {user->instance, user->tenant, user->version, user->pending_version,
-                               user->direct};
+    struct package_user out = {user->package, user->instance,        user->tenant,
+                               user->version, user->pending_version, user->direct};
 
     return query->each(query->arg, &out);
 }

@@ -250,20 +250,22 @@ static void get_modules(struct call *c)
 int module_users(struct tenants *tenants, struct pool *pool, const struct module_query *query,
                  struct err *err)
 {
-    static const char sql[] = "SELECT i.slug, i.tenant, m.version, m.pending_version, m.direct"
-                              " FROM instance_module AS m JOIN instance AS i ON i.id = m.instance"
-                              " WHERE m.name = ?1 AND i.desired <> 'removed'"
-                              " AND (?2 IS NULL OR i.tenant IN (SELECT value FROM json_each(?2)))"
-                              " ORDER BY i.slug, m.version LIMIT ?3";
+#define USERS                                                                                      \
+    "SELECT m.name, i.slug, i.tenant, m.version, m.pending_version, m.direct FROM instance_module" \
+    " AS m JOIN instance AS i ON i.id = m.instance WHERE i.desired <> 'removed' AND (?2 IS NULL"   \
+    " OR i.tenant IN (SELECT value FROM json_each(?2))) AND "
+    static const char sql[] = USERS "m.name = ?1 ORDER BY i.slug, m.version LIMIT ?3";
+    static const char all_sql[] = USERS "?1 IS NULL ORDER BY m.name, m.version, i.slug LIMIT ?3";
+#undef USERS
     struct module_user user;
     int64_t direct = 0;
     auto_read struct db_read r = db_read(tenants->config.control, err);
     auto_rows struct db_rows q = {0};
 
-    if (r.conn == NULL ||
-        db_each (&q, r.conn, err, sql, "ssi", query->package, query->tenants, query->limit) != 0)
+    if (r.conn == NULL || db_each (&q, r.conn, err, query->package.base != NULL ? sql : all_sql,
+                                   "ssi", query->package, query->tenants, query->limit) != 0)
         return -1;
-    while (db_next(&q, pool, "ssssi", &user.instance, &user.tenant, &user.version,
+    while (db_next(&q, pool, "sssssi", &user.package, &user.instance, &user.tenant, &user.version,
                    &user.pending_version, &direct)) {
         user.direct = direct != 0;
         if (!query->each(query->arg, &user))

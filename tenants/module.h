@@ -29,12 +29,14 @@ int module_read(const struct json *item, struct module *out, struct err *err);
 
 /* One instance that has the package. Texts live in the pool that was given. */
 struct module_user {
+    struct text package;
     struct text instance, tenant; /* slug; id */
     struct text version, pending_version;
     bool direct;
 };
 /* Calls each for the instances that have the package until it returns false, in the order of slugs;
- * at most `limit`. tenants: a JSON array of the ids of those that may be shown; absent: all. */
+ * at most `limit`. package absent: all packages, in the order of names and versions. tenants: a
+ * JSON array of the ids of those that may be shown; absent: all. */
 struct module_query {
     struct text package, tenants;
     int64_t limit;

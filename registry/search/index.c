@@ -5,6 +5,8 @@
 #include "core/err.h"
 #include "core/json.h"
 #include "core/pool.h"
+#include "registry/advisory/advisory.h"
+#include "registry/advisory/osv.h"
 #include "registry/pkgname.h"
 #include "registry/semver.h"
 
@@ -17,6 +19,7 @@ struct page {
     struct text name, tenant, latest, publisher;
     struct text description, keywords, types, readme, author;
     int64_t modified_ms, deprecated, has_license, has_repository;
+    bool insecure;
     struct pkgname split;
 };
 
@@ -113,6 +116,13 @@ static int read_page(struct db_conn *conn, struct pool *pool, struct text name, 
                   &p->author, &p->modified_ms, &p->deprecated, &p->has_license, &p->has_repository);
 }
 
+static bool note_insecure(void *arg, const struct advisory *a)
+{
+    struct page *p = arg;
+    p->insecure = advisory_covers(a->vulnerable, p->latest);
+    return !p->insecure;
+}
+
 /* The facts; *id and, if the words were others before, *stale. */
 static int write_facts(struct db_conn *conn, struct pool *pool, const struct page *p,
                        struct text digest, int64_t *id, bool *stale, struct err *err)
@@ -120,10 +130,13 @@ static int write_facts(struct db_conn *conn, struct pool *pool, const struct pag
     static const char old_sql[] = "SELECT digest FROM package_search WHERE package = ?";
     static const char sql[] =
         "INSERT INTO package_search (package, tenant, modified_at, deprecated, scope, base, "
-        "publisher, author, unstable, quality, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "publisher, author, unstable, insecure, quality, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+        "?, "
+        "?, ?, ?) "
         "ON CONFLICT (package) DO UPDATE SET tenant = excluded.tenant, modified_at = "
         "excluded.modified_at, deprecated = excluded.deprecated, publisher = excluded.publisher, "
-        "author = excluded.author, unstable = excluded.unstable, quality = excluded.quality, "
+        "author = excluded.author, unstable = excluded.unstable, insecure = "
+        "excluded.insecure, quality = excluded.quality, "
         "digest = excluded.digest";
     static const char id_sql[] = "SELECT id FROM package_search WHERE package = ?";
     struct text old = TEXT_NONE;
@@ -134,9 +147,9 @@ static int write_facts(struct db_conn *conn, struct pool *pool, const struct pag
         return err_set(err, why.kind, why.code, "%s", why.text);
     *stale = !known || !text_eq(old, digest);
     struct text scope = p->split.scope.len > 0 ? p->split.scope : TEXT_NONE;
-    if (db_do(conn, err, sql, "ssiissssiib", p->name, p->tenant, p->modified_ms, p->deprecated,
+    if (db_do(conn, err, sql, "ssiissssiiib", p->name, p->tenant, p->modified_ms, p->deprecated,
               scope, text_lower(pool, p->split.base), p->publisher, p->author, (int64_t)unstable,
-              quality_of(p, unstable), digest) < 0)
+              (int64_t)p->insecure, quality_of(p, unstable), digest) < 0)
         return -1;
     return db_get(conn, pool, err, id_sql, "s", "i", p->name, id);
 }
@@ -156,6 +169,8 @@ int index_package(struct db_conn *conn, struct pool *pool, struct text name, str
     if (!pkgname_split(p.name, &p.split))
         p.split = (struct pkgname){.full = p.name, .base = p.name};
     if (words_of(pool, &p, &words, err) != 0)
+        return -1;
+    if (advisory_each(conn, pool, p.name, true, note_insecure, &p, err) != 0)
         return -1;
     sha256(text_printf(pool, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s", TEXT_ARG(words), TEXT_ARG(p.keywords),
                        TEXT_ARG(p.types), TEXT_ARG(p.description), TEXT_ARG(p.readme)),

@@ -127,6 +127,13 @@ describe('the command line', () => {
     assert.deepEqual((await walk('package list')).next, null)
   })
 
+  test('advisories: an import to its end, and what it brought', async () => {
+    writeFileSync(join(dir, 'T-1.json'), JSON.stringify({ id: 'T-1', modified: '2026-01-01T00:00:00Z', summary: 'Weak', affected: [{ package: { ecosystem: 'npm', name: 'weak' }, versions: ['1.0.0'] }] }))
+    assert.deepEqual([(await walk('advisories import', join(dir, 'T-1.json'))).state, (await walk('advisories list')).items.map((a) => a.id)], ['done', ['T-1']])
+    assert.deepEqual((await walk('advisories concerned')).items, [])
+    assert.match((await here(['advisories', 'import', join(dir, 'absent')])).stderr, /cannot be read/)
+  })
+
   test('sources: the secret once, the cause of a failure, a build to its end', async () => {
     const made = await walk('source add', 'acme', `file://${dir}/nodes.git`, '--tags', 'v1.*')
     assert.match(made.webhook_secret, /^\S{32}$/)

@@ -55,7 +55,9 @@ describe('what belongs to another tenant', () => {
       return body.items.find((b) => ['failed', 'done'].includes(b.state))
     }, 60000)
     const { body: operations } = await r.api('GET', '/api/v1/operations', undefined, { authorization: eve })
-    theirs = { eve, source: source.body.id, build: build.id, operation: operations.items.find((o) => o.tenant === 'other' || o.subject === 'two').id }
+    const advisory = await r.api('POST', '/api/v1/advisories', { package: '@other/secret', title: 'their weakness', level: 'low', vulnerable: '*' }, { authorization: eve })
+    assert.equal(advisory.status, 201)
+    theirs = { eve, advisory: advisory.body.id, source: source.body.id, build: build.id, operation: operations.items.find((o) => o.tenant === 'other' || o.subject === 'two').id }
 
     for (const user of ['ada', 'dan', 'vic']) cookies[user] = await r.login(user, `${user} has a password`)
     mine['the session of an owner'] = { cookie: cookies.ada }
@@ -76,10 +78,10 @@ describe('what belongs to another tenant', () => {
 
   // The parameters of routes: what is there and what is not. A route with another one stops the walk, so that whoever adds it
   // comes by here.
-  const there = () => ({ tenant: 'other', instance: 'two', source: theirs.source, id: theirs.operation, pkg: '@other%2fsecret', build: theirs.build, slug: 'other' })
-  const missing = { tenant: 'othes', instance: 'twp', source: '0'.repeat(26), id: '0'.repeat(26), pkg: '@other%2fsecres', build: '0'.repeat(26), slug: 'othes' }
+  const there = () => ({ tenant: 'other', instance: 'two', source: theirs.source, id: theirs.operation, pkg: '@other%2fsecret', build: theirs.build, slug: 'other', advisory: theirs.advisory })
+  const missing = { tenant: 'othes', instance: 'twp', source: '0'.repeat(26), id: '0'.repeat(26), pkg: '@other%2fsecres', build: '0'.repeat(26), slug: 'othes', advisory: 'RH-0' }
   const fixed = { user: 'eve', version: '1.0.0', file: 'secret-1.0.0.tgz', tag: 'latest', rev: '1-x', key: 'k', token: 't', rest: 'x', type: 'flows' }
-  const belongs = (path) => /\/:(tenant|instance|source|pkg|build)\b/.test(path) || path === '/api/v1/operations/:id'
+  const belongs = (path) => /\/:(tenant|instance|source|pkg|build|advisory)\b/.test(path) || path === '/api/v1/operations/:id'
   const fill = (path, values) => path.replace(/[:*](\w+)/g, (_, name) => {
     const value = values[name] ?? fixed[name]
     assert.ok(value, `the test knows no ":${name}" of ${path}: teach it`)

@@ -2,3 +2,4 @@ foreach(name semver pkgname commands nodetypes jsonscan manifest document uplink
   unit(registry/${name} registry)
 endforeach()
 unit(registry/look registry)
+unit(registry/advisory registry)
