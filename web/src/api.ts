@@ -27,11 +27,22 @@ export interface Package {
 }
 export interface Version {
   version: string; published_at: string; publisher: string; bytes: number; deprecated: string | null; tags?: string[]
+  source?: string; source_commit?: string | null; unpacked_bytes?: number | null; files?: number | null; install_scripts?: boolean; node_red?: string | null
 }
 export interface PackageDetail {
   name: string; tenant: string | null; latest: string; description?: string; readme: string | null; versions: Version[]
-  tags: Record<string, string>; types: string[]; keywords: string[]
+  tags: Record<string, string>; types: string[]; keywords: string[]; owners: { user: string }[]
 }
+export interface Contents {
+  nodes: { type: string; set: string; category: string | null; color: string | null; icon: string | null; label: string; right: boolean; input: boolean; output: boolean }[]
+  plugins: { id: string; set: string; type: string | null }[]
+  examples: string[]; icons: string[]; count: number; bytes: number; files: { name: string; bytes: number }[]
+}
+export interface Need { name: string; range: string; kind: string }
+export interface Needs { needs: Need[]; needed_by: Need[]; more: boolean }
+export interface Downloads { total: number; week: number; days: { day: string; count: number }[]; versions: { version: string; count: number }[] }
+export interface PackageUser { tenant: string; instance: string; version: string; pending_version: string | null; direct: boolean }
+export interface Module { name: string; version: string; pending_version: string | null; direct: boolean; types: string[] }
 export interface Token {
   id: string; name: string; hint: string; created_at: string; expires_at: string | null; last_used_at: string | null; token?: string
 }
@@ -110,6 +121,26 @@ export async function api<T>(method: string, path: string, body?: unknown, code?
 }
 
 export const get = <T,>(path: string) => api<T>('GET', path)
+// A file sent whole, with its progress from 0 to 1.
+export function send<T>(path: string, file: Blob, type: string, onProgress: (part: number) => void): Promise<T> {
+  return new Promise((done, fail) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', `/api/v1${path}`)
+    request.setRequestHeader('content-type', type)
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total)
+    request.onerror = () => fail(new ApiError({ status: 0, code: 'offline', detail: 'The server does not answer, or the connection was cut. Try again.' }))
+    request.onload = () => {
+      let body: unknown = null
+      try { body = JSON.parse(request.responseText) } catch { body = null }
+      if (request.status >= 200 && request.status < 300) return done(body as T)
+      const problem = (body ?? {}) as Partial<Problem>
+      if (request.status === 401) onLost()
+      fail(new ApiError({ status: request.status, code: problem.code ?? 'failed', detail: problem.detail ?? `The server answered with status ${request.status}.` }))
+    }
+    request.send(file)
+  })
+}
+
 export const post = <T,>(path: string, body?: unknown) => api<T>('POST', path, body ?? {})
 
 // All pages of a list.

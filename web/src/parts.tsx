@@ -173,6 +173,24 @@ export function Copy({ text, name }: { text: string; name?: string }) {
   )
 }
 
+export function size(bytes: number): string {
+  return bytes < 1000 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1000).toFixed(bytes < 1e4 ? 1 : 0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+// Bars from left to right; each says what it is.
+export function Bars({ label, bars }: { label: string; bars: { value: number; text: string }[] }) {
+  const top = Math.max(1, ...bars.map((b) => b.value))
+  const width = 100 / Math.max(bars.length, 24)
+  return (
+    <svg class="bars" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label={label}>
+      {bars.map((b, i) => {
+        const height = b.value === 0 ? 0 : Math.max(1, b.value / top * 29)
+        return <rect key={b.text} x={i * width + width * 0.1} y={30 - height} width={width * 0.8} height={height}><title>{b.text}</title></rect>
+      })}
+    </svg>
+  )
+}
+
 export function Ago({ at }: { at: string | null }) {
   if (!at) return <span class="muted">never</span>
   const seconds = (Date.now() - Date.parse(at)) / 1000

@@ -1,10 +1,29 @@
 import { useState } from 'preact/hooks'
-import { get, type Instance, type Session } from '../api'
+import { get, type Instance, type Module, type Session } from '../api'
 import { useEvents } from '../events'
 import { wear } from '../look'
 import { Ago, Failure, Log, Missing, Skeleton, State, useLoad } from '../parts'
 import { go, Link } from '../router'
 import { Controls, Remove } from './instances'
+
+// What somebody installed in it; what Node-RED brings along and what packages need is not listed.
+function Modules({ slug }: { slug: string }) {
+  const list = useLoad(() => get<{ reported_at: string | null; items: Module[] }>(`/instances/${slug}/modules`), [slug])
+  const own = list.value?.items.filter((m) => m.direct) ?? []
+  if (own.length === 0) return null
+  return (
+    <>
+      <h2>Packages</h2>
+      <ul class="plainlist card modules">
+        {own.map((m) => (
+          <li key={m.name}>
+            <Link to={`/ui/packages/${m.name}?tab=usage`}>{m.name}</Link> <code>{m.version}</code>{m.pending_version && <span class="muted"> {m.pending_version} after the next start</span>}
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
 
 export function InstanceView({ slug, session }: { slug: string; session: Session }) {
   const one = useLoad(() => get<Instance>(`/instances/${slug}`).then((i) => wear(i.tenant).then(() => i)), [slug])
@@ -33,6 +52,7 @@ export function InstanceView({ slug, session }: { slug: string; session: Session
       <dl class="facts card">{facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
       <h2>Log</h2>
       <Log path={`/instances/${slug}/logs?tail=300&follow=true`} />
+      <Modules slug={slug} />
       {removing && <Remove instance={i} onClose={() => setRemoving(false)} onDone={() => go(`/ui/tenants/${i.tenant}`)} />}
     </>
   )

@@ -23,7 +23,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
       <nav class="tabs" aria-label="Tenant">
         {tabs.map(([id, text]) => <Link key={id} to={`/ui/tenants/${slug}/${id}`} current={id === tab}>{text}</Link>)}
       </nav>
-      {tab === 'packages' ? <Packages tenant={slug} />
+      {tab === 'packages' ? <Packages tenant={slug} may={may('package:publish')} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
         : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />

@@ -3,13 +3,23 @@ import type { FunctionComponent } from 'preact'
 import { get, type PackageDetail, type Session } from '../../api'
 import { Copy, Failure, Missing, Skeleton, useLoad } from '../../parts'
 import { Link, useLocation } from '../../router'
+import { Files } from './files'
+import { Dependencies } from './needs'
+import { Nodes } from './nodes'
+import { Owners } from './owners'
 import type { PagePart } from './page'
 import { Overview } from './readme'
+import { Usage } from './usage'
 import { Versions } from './versions'
 
 const tabs: [string, string, FunctionComponent<PagePart>][] = [
   ['readme', 'README', Overview],
   ['versions', 'Versions', Versions],
+  ['nodes', 'Nodes', Nodes],
+  ['files', 'Files', Files],
+  ['needs', 'Dependencies', Dependencies],
+  ['usage', 'Usage', Usage],
+  ['owners', 'Owners', Owners],
 ]
 
 export function PackageView({ name, session }: { name: string; session: Session }) {
