@@ -119,6 +119,13 @@ static struct text view(h2o_iovec_t v, size_t most)
     return text_n(v.base, v.len < most ? v.len : most);
 }
 
+struct text access_path(struct text path)
+{
+    static const char mark[] = "/token/";
+    const char *at = path.len > 0 ? memmem(path.base, path.len, mark, sizeof(mark) - 1) : NULL;
+    return at != NULL ? text_sub(path, 0, (size_t)(at - path.base) + sizeof(mark) - 1) : path;
+}
+
 static void on_access(h2o_logger_t *self, h2o_req_t *req)
 {
     struct http_loop *loop = http_loop_of(req);
@@ -134,7 +141,7 @@ static void on_access(h2o_logger_t *self, h2o_req_t *req)
     struct text texts[FIELD_COUNT] = {
         [FIELD_METHOD] = view(req->input.method, 32),
         [FIELD_HOST] = view(req->input.authority, 255),
-        [FIELD_PATH] = view(req->input.path, PATH_BYTES),
+        [FIELD_PATH] = access_path(view(req->input.path, PATH_BYTES)),
         [FIELD_WHO] = note.who,
         [FIELD_ID] = note.id,
         [FIELD_PEER] = note.peer,

@@ -22,3 +22,6 @@ struct log_ring *access_log_ring(struct access_log *log, unsigned loop);
 void access_log_register(h2o_pathconf_t *path);
 /* Who asks, under which id, from where: kept with the request for its line. The loop's thread. */
 void access_note(h2o_req_t *req, struct text who, struct text id, struct text peer);
+/* A request's path as logs may show it: npm puts tokens into addresses (DELETE …/-/user/token/TOKEN
+ * at logout, …/tokens/token/TOKEN), and what stands behind "/token/" is left out. */
+struct text access_path(struct text path);

@@ -11,7 +11,11 @@
 
 static void shard_free(struct snapshot *s)
 {
-    free(s);
+    struct account_shard *shard = (struct account_shard *)s;
+
+    for (size_t i = 0; i < shard->n; i++)
+        limits_drop(shard->keys[i].limits);
+    free(shard);
 }
 
 static void whole_free(struct snapshot *s)
@@ -80,6 +84,12 @@ static struct account_shard **shards_of(struct account_snapshot *s, enum account
     return kind == ACCOUNT_TOKENS ? s->tokens : s->sessions;
 }
 
+static void shard_add(struct account_shard *shard, const struct account_key *key)
+{
+    limits_hold(key->limits);
+    shard->keys[shard->n++] = *key;
+}
+
 /* Puts key, or takes the one with this hash away when add is NULL. */
 static void replace_key(struct account *account, enum account_keys kind,
                         const unsigned char hash[SHA256_BYTES], const struct account_key *add)
@@ -89,15 +99,14 @@ static void replace_key(struct account *account, enum account_keys kind,
     struct account_snapshot *whole = whole_copy(now);
     struct account_shard **at = &shards_of(whole, kind)[hash[0]], *old = *at;
     struct account_shard *shard = shard_new(old->n + 1);
-    size_t n = 0;
 
+    shard->n = 0;
     for (size_t i = 0; i < old->n; i++)
         if (memcmp(old->keys[i].hash, hash, SHA256_BYTES) != 0)
-            shard->keys[n++] = old->keys[i];
+            shard_add(shard, &old->keys[i]);
     if (add != NULL)
-        shard->keys[n++] = *add;
-    shard->n = n;
-    qsort(shard->keys, n, sizeof(shard->keys[0]), by_hash);
+        shard_add(shard, add);
+    qsort(shard->keys, shard->n, sizeof(shard->keys[0]), by_hash);
     *at = shard;
     snapshot_drop(&old->base);
     snapshot_put(&account->slot, &whole->base);
@@ -141,10 +150,11 @@ static struct account_shard *revise_shard(const struct account_shard *old, accou
 
     shard->n = 0;
     for (size_t i = 0; i < old->n; i++) {
-        shard->keys[shard->n] = old->keys[i];
-        enum account_verdict verdict = fn(arg, &shard->keys[shard->n]);
+        struct account_key key = old->keys[i];
+        enum account_verdict verdict = fn(arg, &key);
         changed = changed || verdict != ACCOUNT_KEEP;
-        shard->n += verdict != ACCOUNT_DROP;
+        if (verdict != ACCOUNT_DROP)
+            shard_add(shard, &key);
     }
     if (changed)
         return shard;

@@ -17,6 +17,8 @@ struct db;
 struct err;
 struct seal;
 struct json_writer;
+struct limits;
+struct limits_spec;
 struct pool;
 
 #define ACCOUNT_ID 27 /* random_id with its NUL */
@@ -31,11 +33,17 @@ struct account_member {
 enum factor_mode { FACTOR_NONE, FACTOR_AUTH_ONLY, FACTOR_AUTH_AND_WRITES };
 
 /* Who asks. Lives in the call's pool or in a snapshot that the call holds. */
-enum identity_kind { IDENTITY_ANONYMOUS, IDENTITY_SESSION, IDENTITY_TOKEN, IDENTITY_INSTANCE };
+enum identity_kind {
+    IDENTITY_ANONYMOUS,
+    IDENTITY_SESSION,
+    IDENTITY_TOKEN,
+    IDENTITY_INSTANCE,
+    IDENTITY_TRUSTED, /* a machine that a package trusts: publishes it, is no person */
+};
 struct identity {
     enum identity_kind kind;
-    const char *user;  /* user id; NULL for anonymous and instance */
-    const char *name;  /* user name, or the instance id */
+    const char *user;  /* user id; NULL for anonymous, instance and trusted */
+    const char *name;  /* user name, the instance id, or whom the package trusts */
     const char *email; /* of a user who has one, else NULL */
     bool admin;
     bool must_change; /* password: nothing but the change is allowed */
@@ -43,11 +51,13 @@ struct identity {
     int64_t code_at_ms;     /* wall; when a session has shown a code of it last, 0: not lately */
     uint32_t narrowed;      /* scopes a token leaves; SCOPE_ALL for sessions */
     const char *credential; /* id of the session or token row */
+    const struct limits *limits; /* of a token (http/limits.h); NULL: none */
+    bool bypass_2fa;             /* of a token: asks for no second factor */
     const struct account_member *members;
     size_t n_members;
-    /* instance tokens */
+    /* instance and trusted tokens */
     const char *instance;
-    const char *tenant; /* id */
+    const char *tenant; /* id; NULL: trusted by a package of the platform's scope */
     int64_t generation;
 };
 /* The scopes of who in a tenant (id); SCOPE_PLATFORM only for admins. */
@@ -138,19 +148,27 @@ bool account_ticket_take(struct account *account, struct pool *pool,
                          const struct account_ticket_claim *claim, const char **user,
                          const char **session);
 
-/* Tokens: "PREFIX_<30 base62><6 checksum>", sha256 at rest, shown once. */
+/* Tokens: "PREFIX_<30 base62><6 checksum>", sha256 at rest, shown once. The checksum is the first 6
+ * bytes of the sha256 of the 30 characters, each modulo 62. */
 struct account_token {
-    const char *user; /* owner; NULL for an instance */
+    const char *user; /* owner; NULL for an instance or for whom a package trusts */
     struct text label;
+    struct text description;
     uint32_t scopes;               /* what it leaves */
     int64_t expires_ms;            /* wall; 0 never */
-    const char *instance, *tenant; /* instance tokens */
+    const char *instance, *tenant; /* instance and trusted tokens */
     int64_t generation;
     struct text value; /* absent: one is made; else a token of another server that moved here */
+    const struct limits_spec *limits; /* NULL: none; with an actor, the token is nobody's */
 };
+/* Whether it has the form of our tokens, by prefix, length and checksum: a cut or mistyped one is
+ * told without a look-up. prefix is "PREFIX_". */
+bool account_token_is_whole(struct text token, struct text prefix);
+/* The scopes that a token made of spec has: what a limit would not hold is left out. */
+uint32_t account_token_scopes(const struct account_token *spec);
 int account_token_create(struct account *account, struct pool *pool,
                          const struct account_token *spec, struct text *token, char id[ACCOUNT_ID],
-                         struct err *err);
+                         struct err *err); /* and what limits_make refuses */
 int account_token_remove(struct account *account, const char *user, struct text id,
                          struct err *err);
 /* The row of a raw token value, for npm logout. */

@@ -59,6 +59,20 @@ bool account_session_find(struct snapshot *s, struct text cookie_value, const ch
     return true;
 }
 
+static void fill_machine(struct identity *who, const struct account_key *key)
+{
+    const char *actor = limits_actor(key->limits);
+    *who = (struct identity){.kind = actor != NULL ? IDENTITY_TRUSTED : IDENTITY_INSTANCE,
+                             .name = actor != NULL ? actor : key->instance,
+                             .narrowed = key->scopes,
+                             .credential = key->id,
+                             .limits = key->limits,
+                             .bypass_2fa = actor != NULL,
+                             .instance = actor != NULL ? NULL : key->instance,
+                             .tenant = key->tenant[0] != '\0' ? key->tenant : NULL,
+                             .generation = key->generation};
+}
+
 bool account_token_find(struct snapshot *s, struct text token, struct identity *out)
 {
     const struct account_snapshot *whole = (const struct account_snapshot *)s;
@@ -69,38 +83,61 @@ bool account_token_find(struct snapshot *s, struct text token, struct identity *
     if (key == NULL || (key->expires_ms != 0 && key->expires_ms < clock_wall_ms()))
         return false;
     if (key->user[0] == '\0') {
-        *out = (struct identity){.kind = IDENTITY_INSTANCE,
-                                 .name = key->instance,
-                                 .narrowed = key->scopes,
-                                 .credential = key->id,
-                                 .instance = key->instance,
-                                 .tenant = key->tenant,
-                                 .generation = key->generation};
+        fill_machine(out, key);
         return true;
     }
     const struct account_person *person = account_person(whole, key->user);
     if (person == NULL)
         return false;
-    *out =
-        (struct identity){.kind = IDENTITY_TOKEN, .narrowed = key->scopes, .credential = key->id};
+    *out = (struct identity){.kind = IDENTITY_TOKEN,
+                             .narrowed = key->scopes,
+                             .credential = key->id,
+                             .limits = key->limits,
+                             .bypass_2fa = limits_bypass_2fa(key->limits)};
     fill_person(out, person);
     return true;
 }
 
-uint32_t identity_scopes(const struct identity *who, const char *tenant)
+static bool is_same(const char *a, const char *b)
 {
-    if (who->kind == IDENTITY_ANONYMOUS)
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Of who acts for nobody: only towards the tenant that it was made for. */
+static uint32_t machine_scopes(const struct identity *who, const char *tenant)
+{
+    if (!is_same(who->tenant, tenant))
         return 0;
     if (who->kind == IDENTITY_INSTANCE)
-        return tenant != NULL && who->tenant != NULL && strcmp(who->tenant, tenant) == 0
-                   ? who->narrowed & (uint32_t)SCOPE_PACKAGE_READ
-                   : 0;
+        return who->narrowed & (uint32_t)SCOPE_PACKAGE_READ;
+    return who->narrowed & (uint32_t)SCOPE_PACKAGES;
+}
+
+static uint32_t person_scopes(const struct identity *who, const char *tenant)
+{
     if (who->admin)
         return SCOPE_ALL & who->narrowed;
     for (size_t i = 0; tenant != NULL && i < who->n_members; i++)
         if (strcmp(who->members[i].tenant, tenant) == 0)
             return role_scopes(who->members[i].role) & who->narrowed;
     return 0;
+}
+
+uint32_t identity_scopes(const struct identity *who, const char *tenant)
+{
+    switch (who->kind) {
+    case IDENTITY_ANONYMOUS:
+        return 0;
+    case IDENTITY_INSTANCE:
+    case IDENTITY_TRUSTED:
+        return machine_scopes(who, tenant);
+    case IDENTITY_SESSION:
+    case IDENTITY_TOKEN:
+        break;
+    }
+    uint32_t scopes = person_scopes(who, tenant);
+    /* packages are limited by their names */
+    return limits_allow_tenant(who->limits, tenant) ? scopes : scopes & (uint32_t)SCOPE_PACKAGES;
 }
 
 bool identity_may(const struct identity *who, const char *tenant, uint32_t scopes)

@@ -11,6 +11,7 @@
 #include "core/err.h"
 #include "core/pool.h"
 #include "http/account.h"
+#include "http/limits.h"
 
 struct db_tx;
 
@@ -47,6 +48,7 @@ struct account_key {
     int64_t generation;
     int64_t code_at_ms; /* wall; of a session: a code of the second factor was shown last */
     uint32_t scopes;
+    struct limits *limits; /* of a token; a reference, held by the shard; NULL: none */
 };
 
 struct account_shard {
@@ -115,7 +117,7 @@ void account_tell_ended(struct account *account, const char *user);
 struct account_people *account_load_people(struct account *account, struct err *err);
 int account_load_tokens(struct account *account, struct account_snapshot *into, struct err *err);
 int account_load_sessions(struct account *account, struct account_snapshot *into, struct err *err);
-/* Builds shards out of all keys. */
+/* Builds shards out of all keys; takes over their references. */
 void account_fill(struct account_shard **shards, const struct account_key *keys, size_t n);
 
 /* A session lives this long after its last use, but never longer than that from its start; use is

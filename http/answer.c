@@ -1,5 +1,6 @@
 #include "http/answer.h"
 
+#include "http/access.h"
 #include "http/negotiate.h"
 #include "http/request.h"
 
@@ -193,7 +194,7 @@ void answer_fail(struct call *c, int status, const struct err *err)
     struct text detail = text_of(err->text);
     if (err->kind == ERR_INTERNAL || err->kind == ERR_NO_SPACE)
         log_error("http", "a request failed", "id=%s method=%.*s path=%.*s text=%s", c->id,
-                  TEXT_ARG(c->method), TEXT_ARG(c->path), err->text);
+                  TEXT_ARG(c->method), TEXT_ARG(access_path(c->path)), err->text);
     if (err->kind == ERR_INTERNAL)
         detail =
             text_printf(c->pool, "Something went wrong here. The log has more under %s.", c->id);

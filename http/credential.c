@@ -1,4 +1,5 @@
 #include "http/door.h"
+#include "http/limits.h"
 #include "http/origin.h"
 #include "http/request.h"
 #include "http/server_part.h"
@@ -18,10 +19,28 @@ static bool refuse(struct request *r, enum err_kind kind, const char *code, cons
     return false;
 }
 
-static bool bad_token(struct request *r)
+static bool bad_token(struct request *r, struct text token)
 {
+    const char *prefix = r->loop->server->token_start;
+    if (r->call.answered)
+        return false;
+    if (text_starts(token, prefix) && !account_token_is_whole(token, text_of(prefix)))
+        return refuse(r, ERR_UNAUTHORIZED, "malformed_token",
+                      "This token is cut or mistyped: its checksum is wrong.");
     return refuse(r, ERR_UNAUTHORIZED, "bad_token",
                   "This token is not valid here, or not any more.");
+}
+
+/* npm knows the word and says EAUTHIP. */
+static bool bad_address(struct request *r)
+{
+    struct err err;
+    err_set(&err, ERR_UNAUTHORIZED, "address_not_allowed",
+            "This token does not work from %.*s. Ask its owner which addresses it is limited to.",
+            TEXT_ARG(r->call.peer));
+    answer_set(&r->call, "www-authenticate", TEXT("ipaddress"));
+    call_fail(&r->call, &err);
+    return false;
 }
 
 /* An instance's token counts on its own carrier only. */
@@ -32,6 +51,7 @@ static bool is_at_home(const struct request *r)
            (door->kind == DOOR_CARRIER && strcmp(r->identity.instance, door->instance) == 0);
 }
 
+/* False: it is nothing, or the call is answered. */
 static bool take_token(struct request *r, struct text token)
 {
     if (token.len == 0 || !account_token_find(r->call.accounts, token, &r->identity))
@@ -39,6 +59,10 @@ static bool take_token(struct request *r, struct text token)
     if (!is_at_home(r)) {
         r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
         return false;
+    }
+    if (!limits_allow_address(r->identity.limits, r->call.peer)) {
+        r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
+        return bad_address(r);
     }
     r->credential = token;
     return true;
@@ -63,13 +87,15 @@ static bool take_basic(struct request *r, struct text encoded)
     char *plain = pool_alloc(r->call.pool, b64_decoded_max(encoded.len) + 1);
     size_t n = 0;
     if (!b64_decode(encoded, plain, &n))
-        return bad_token(r);
+        return bad_token(r, TEXT_NONE);
     secret = text_n(plain, n);
     if (!text_cut(&secret, ':', &user))
-        return bad_token(r);
+        return bad_token(r, TEXT_NONE);
     if (take_token(r, secret))
         return true;
-    return text_starts(secret, r->loop->server->token_start) ? bad_token(r) : true;
+    return r->call.answered || text_starts(secret, r->loop->server->token_start)
+               ? bad_token(r, secret)
+               : true;
 }
 
 /* The value of one cookie of ours in a Cookie header; *rest is what stands after it. */
@@ -157,8 +183,8 @@ bool credential_find(struct request *r)
     if (r->conn->door->kind == DOOR_ADMIN)
         return take_admin(r);
     if (has_scheme(header, "bearer", &rest)) {
-        if (!take_token(r, rest) && !take_foreign(r, rest))
-            return bad_token(r);
+        if (!take_token(r, rest) && (r->call.answered || !take_foreign(r, rest)))
+            return bad_token(r, rest);
     } else if (has_scheme(header, "basic", &rest)) {
         if (!take_basic(r, rest))
             return false;
@@ -175,7 +201,7 @@ bool credential_find_for_instance(struct request *r)
     begin(r);
     if (has_scheme(header, "bearer", &token) && text_starts(token, r->loop->server->token_start)) {
         if (!take_token(r, token))
-            return bad_token(r);
+            return bad_token(r, token);
     } else {
         take_cookie(r);
     }
@@ -247,6 +273,10 @@ static bool judge_who(struct request *r, bool has_tenant)
         if (!who->admin || (who->narrowed & SCOPE_PLATFORM) == 0)
             return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for platform admins.");
         break;
+    case WHO_PUBLISHER:
+        if (who->user == NULL && !who->admin && who->kind != IDENTITY_TRUSTED)
+            return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for who may publish.");
+        break;
     case WHO_INSTANCE:
         if (who->kind != IDENTITY_INSTANCE)
             return refuse(r, ERR_FORBIDDEN, "forbidden", "This is for instances.");
@@ -285,6 +315,6 @@ bool credential_settle(struct request *r)
     snapshot_drop(r->call.accounts);
     r->call.accounts = account_snapshot(config->account);
     if (!account_token_find(r->call.accounts, token, &r->identity))
-        return bad_token(r);
+        return bad_token(r, token);
     return credential_judge(r);
 }

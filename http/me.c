@@ -2,6 +2,7 @@
 #include "core/db.h"
 #include "core/log.h"
 #include "http/factor_ask.h"
+#include "http/limits.h"
 #include "http/people_part.h"
 #include "http/profile.h"
 
@@ -17,7 +18,7 @@ static bool is_whole_person(struct call *c)
 {
     struct err err;
 
-    if (c->who->user != NULL && c->who->narrowed == SCOPE_ALL)
+    if (c->who->user != NULL && c->who->narrowed == SCOPE_ALL && !limits_narrow(c->who->limits))
         return true;
     return went_well(c,
                      err_set(&err, ERR_FORBIDDEN, "narrow_token",

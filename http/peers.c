@@ -2,50 +2,16 @@
 
 #include "core/err.h"
 #include "core/pool.h"
+#include "http/network.h"
 
-#include <arpa/inet.h>
-
-struct network {
-    unsigned char bytes[16];
-    unsigned bits;
-    struct network *next;
+struct known {
+    struct network network;
+    struct known *next;
 };
 
 struct peers {
-    struct network *first;
+    struct known *first;
 };
-
-/* IPv4 as the mapped part of IPv6, so that there is one kind. */
-static bool parse_address(struct text t, unsigned char out[16], bool *v4)
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char s[INET6_ADDRSTRLEN];
-    if (t.len == 0 || t.len >= sizeof(s))
-        return false;
-    memcpy(s, t.base, t.len);
-    s[t.len] = '\0';
-    *v4 = inet_pton(AF_INET, s, out + 12) == 1;
-    if (*v4)
-        memcpy(out, mapped, sizeof(mapped));
-    return *v4 || inet_pton(AF_INET6, s, out) == 1;
-}
-
-static bool parse_network(struct text item, struct network *network)
-{
-    struct text address;
-    int64_t bits = 128;
-    bool v4;
-    if (!text_cut(&item, '/', &address) || !parse_address(address, network->bytes, &v4))
-        return false;
-    int64_t most = v4 ? 32 : 128;
-    if (item.base != NULL) {
-        if (!text_number(item, 0, most, &bits))
-            return false;
-        bits += 128 - most;
-    }
-    network->bits = (unsigned)bits;
-    return true;
-}
 
 int peers_parse(struct pool *pool, const char *list, struct peers **out, struct err *err)
 {
@@ -55,34 +21,25 @@ int peers_parse(struct pool *pool, const char *list, struct peers **out, struct 
         item = text_trim(item);
         if (item.len == 0)
             continue;
-        struct network *network = pool_zalloc(pool, sizeof(*network));
-        if (!parse_network(item, network))
+        struct known *known = pool_zalloc(pool, sizeof(*known));
+        if (!network_parse(item, &known->network))
             return err_set(err, ERR_INVALID, "bad_address",
                            "\"%.*s\" is not an address or network, such as 10.0.0.0/8.",
                            TEXT_ARG(item));
-        network->next = peers->first;
-        peers->first = network;
+        known->next = peers->first;
+        peers->first = known;
     }
     *out = peers;
     return 0;
 }
 
-static bool is_inside(const unsigned char address[16], const struct network *network)
-{
-    unsigned whole = network->bits / 8, rest = network->bits % 8;
-    if (memcmp(address, network->bytes, whole) != 0)
-        return false;
-    return rest == 0 || ((address[whole] ^ network->bytes[whole]) >> (8 - rest)) == 0;
-}
-
 bool peers_has(const struct peers *peers, struct text address)
 {
     unsigned char bytes[16];
-    bool v4;
-    if (peers->first == NULL || !parse_address(address, bytes, &v4))
+    if (peers->first == NULL || !network_address(address, bytes))
         return false;
-    for (const struct network *n = peers->first; n != NULL; n = n->next) {
-        if (is_inside(bytes, n))
+    for (const struct known *k = peers->first; k != NULL; k = k->next) {
+        if (network_has(&k->network, bytes))
             return true;
     }
     return false;
@@ -92,13 +49,12 @@ struct text peers_client(const struct peers *peers, struct text peer, struct tex
 {
     struct text client = peer, rest = forwarded_for;
     unsigned char bytes[16];
-    bool v4;
     while (rest.len > 0 && peers_has(peers, client)) {
         size_t comma = rest.len;
         while (comma > 0 && rest.base[comma - 1] != ',')
             comma--;
         struct text word = text_trim(text_sub(rest, comma, SIZE_MAX));
-        if (!parse_address(word, bytes, &v4))
+        if (!network_address(word, bytes))
             break;
         client = word;
         rest = text_sub(rest, 0, comma > 0 ? comma - 1 : 0);

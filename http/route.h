@@ -22,11 +22,12 @@ enum face {
 };
 
 enum route_who {
-    WHO_ANYONE,   /* the handler judges, or nobody needs to */
-    WHO_USER,     /* a person */
-    WHO_MEMBER,   /* scope in the tenant of :tenant */
-    WHO_ADMIN,    /* SCOPE_PLATFORM */
-    WHO_INSTANCE, /* an instance's own token, on its own carrier */
+    WHO_ANYONE,    /* the handler judges, or nobody needs to */
+    WHO_USER,      /* a person */
+    WHO_MEMBER,    /* scope in the tenant of :tenant */
+    WHO_ADMIN,     /* SCOPE_PLATFORM */
+    WHO_PUBLISHER, /* a person, or a machine that a package trusts; the handler judges the name */
+    WHO_INSTANCE,  /* an instance's own token, on its own carrier */
 };
 
 enum route_lane { LANE_QUICK, LANE_PASSWORD, LANE_ARCHIVE, LANE_COUNT };

@@ -23,6 +23,8 @@ enum scope {
     SCOPE_PACKAGE_STAGE = 1u << 12, /* hand in a version that a person approves */
 };
 #define SCOPE_ALL 0x1fffu
+/* What a token's list of packages limits, and what such a token keeps. */
+#define SCOPE_PACKAGES (SCOPE_PACKAGE_READ | SCOPE_PACKAGE_PUBLISH | SCOPE_PACKAGE_STAGE)
 /* What a read-only token keeps. */
 #define SCOPE_READ_ONLY                                                                            \
     (SCOPE_TENANT_READ | SCOPE_INSTANCE_LOGS | SCOPE_EDITOR_READ | SCOPE_PACKAGE_READ)

@@ -2,20 +2,28 @@
 #include "core/clock.h"
 #include "core/db.h"
 #include "http/factor_ask.h"
+#include "http/limits.h"
 #include "http/people_part.h"
 
 struct row {
-    struct text id, label, hint, from;
+    struct text id, label, hint, from, limits, description;
     int64_t scopes, created, expires, used;
 };
 
-static void write_row(struct json_writer *w, const struct row *row)
+static void write_row(struct call *c, struct json_writer *w, const struct row *row)
 {
+    struct limits *limits = NULL;
+    struct err err;
+
+    (void)limits_read(c->pool, row->limits, &limits, &err); /* such a token is not valid anyway */
     json_open(w);
     json_put_text(w, "id", row->id);
     json_put_text(w, "name", row->label);
+    json_put_text(w, "description", row->description);
     json_put_text(w, "hint", row->hint);
     people_put_scopes(w, (uint32_t)row->scopes);
+    limits_put(limits, c->accounts, w);
+    limits_drop(limits);
     json_put_time(w, "created_at", row->created);
     json_put_time(w, "expires_at", row->expires);
     json_put_time(w, "last_used_at", row->used);
@@ -27,9 +35,10 @@ static void write_row(struct json_writer *w, const struct row *row)
 static int write_rows(struct call *c, struct json_writer *w, const char *user, struct text *next,
                       struct err *err)
 {
-    static const char sql[] = "SELECT id, label, hint, used_from, scopes, created_at, expires_at,"
-                              " coalesce(used_at, 0) FROM token WHERE user = ? AND id > ?"
-                              " ORDER BY id LIMIT ?";
+    static const char sql[] =
+        "SELECT id, label, hint, used_from, limits, description, scopes,"
+        " created_at, expires_at, coalesce(used_at, 0) FROM token WHERE user = ? AND id > ?"
+        " ORDER BY id LIMIT ?";
     struct people *people = c->area;
     struct text cursor, last = TEXT_NONE;
     struct row row;
@@ -42,14 +51,15 @@ static int write_rows(struct call *c, struct json_writer *w, const char *user, s
     if (r.conn == NULL || db_each (&q, r.conn, err, sql, "zsi", user,
                                    cursor.base != NULL ? cursor : TEXT(""), limit + 1) != 0)
         return -1;
-    while (db_next(&q, c->pool, "ssssiiii", &row.id, &row.label, &row.hint, &row.from, &row.scopes,
-                   &row.created, &row.expires, &row.used)) {
+    while (db_next(&q, c->pool, "ssssssiiii", &row.id, &row.label, &row.hint, &row.from,
+                   &row.limits, &row.description, &row.scopes, &row.created, &row.expires,
+                   &row.used)) {
         if (limit-- == 0) {
             *next = last;
             return 0;
         }
         last = row.id;
-        write_row(w, &row);
+        write_row(c, w, &row);
     }
     return q.failed ? -1 : 0;
 }
@@ -146,15 +156,48 @@ static int read_expiry(const struct json *doc, int64_t *expires_ms, struct err *
     return 0;
 }
 
+static int read_tenants(struct call *c, const struct json *doc, struct limits_list *out,
+                        struct err *err)
+{
+    struct limits_list slugs;
+
+    if (limits_list_read(c->pool, doc, "tenants", &slugs, err) != 0)
+        return -1;
+    struct text *ids = pool_alloc(c->pool, (slugs.n + 1) * sizeof(*ids));
+    for (size_t i = 0; i < slugs.n; i++) {
+        const struct account_tenant *t = account_tenant_by_slug(c->accounts, slugs.items[i]);
+        if (t == NULL || identity_scopes(c->who, t->id) == 0)
+            return err_set(err, ERR_UNPROCESSABLE, "bad_limit",
+                           "There is no tenant \"%.*s\" that you are in.",
+                           TEXT_ARG(text_sub(slugs.items[i], 0, 60)));
+        ids[i] = text_of(t->id);
+    }
+    *out = (struct limits_list){ids, slugs.n};
+    return 0;
+}
+
+static int read_limits(struct call *c, const struct json *doc, struct limits_spec *limits,
+                       struct err *err)
+{
+    if (limits_list_read(c->pool, doc, "packages", &limits->names, err) != 0 ||
+        limits_list_read(c->pool, doc, "addresses", &limits->addresses, err) != 0 ||
+        read_tenants(c, doc, &limits->tenants, err) != 0)
+        return -1;
+    return json_want_bool(doc, "bypass_2fa", &limits->bypass_2fa, err);
+}
+
 /* What the request may ask for. A token makes no wider and no longer-lived one than itself. */
-static int read_wish(struct call *c, struct account_token *spec, struct err *err)
+static int read_wish(struct call *c, struct account_token *spec, struct limits_spec *limits,
+                     struct err *err)
 {
     struct people *people = c->area;
     const struct json *doc;
     int64_t own_end = 0;
 
     if (call_json_body(c, &doc, err) != 0 || json_need_text(doc, "name", &spec->label, err) != 0 ||
-        read_expiry(doc, &spec->expires_ms, err) != 0 || read_scopes(doc, &spec->scopes, err) != 0)
+        json_want_text(doc, "description", &spec->description, err) != 0 ||
+        read_limits(c, doc, limits, err) != 0 || read_expiry(doc, &spec->expires_ms, err) != 0 ||
+        read_scopes(doc, &spec->scopes, err) != 0)
         return -1;
     spec->scopes &= c->who->narrowed;
     if (c->who->kind == IDENTITY_TOKEN) {
@@ -169,17 +212,28 @@ static int read_wish(struct call *c, struct account_token *spec, struct err *err
     return 0;
 }
 
+static void put_wished(struct call *c, struct json_writer *w, const struct limits_spec *spec)
+{
+    struct limits *limits = NULL;
+    struct err err;
+
+    (void)limits_make(spec, &limits, &err); /* it was made of the same before */
+    limits_put(limits, c->accounts, w);
+    limits_drop(limits);
+}
+
 static void create(struct call *c, const char *user)
 {
     struct people *people = c->area;
-    struct account_token spec = {.user = user};
+    struct limits_spec limits = {0};
+    struct account_token spec = {.user = user, .limits = &limits};
     struct text token;
     char id[ACCOUNT_ID];
     auto_buf struct buf out = {0};
     struct json_writer w;
     struct err err;
 
-    if (read_wish(c, &spec, &err) != 0 ||
+    if (read_wish(c, &spec, &limits, &err) != 0 ||
         account_token_create(people->config.account, c->pool, &spec, &token, id, &err) != 0) {
         call_fail(c, &err);
         return;
@@ -189,8 +243,10 @@ static void create(struct call *c, const char *user)
     json_open(&w);
     json_put_str(&w, "id", id);
     json_put_text(&w, "name", spec.label);
+    json_put_text(&w, "description", spec.description.base != NULL ? spec.description : TEXT(""));
     json_put_text(&w, "token", token);
-    people_put_scopes(&w, spec.scopes);
+    people_put_scopes(&w, account_token_scopes(&spec));
+    put_wished(c, &w, &limits);
     json_put_time(&w, "created_at", clock_wall_ms());
     json_put_time(&w, "expires_at", spec.expires_ms);
     json_close(&w);
@@ -203,10 +259,10 @@ static bool may_manage(struct call *c)
 {
     struct err err;
 
-    if (c->who->narrowed == SCOPE_ALL)
+    if (c->who->narrowed == SCOPE_ALL && !limits_narrow(c->who->limits))
         return true;
     err_set(&err, ERR_FORBIDDEN, "narrow_token",
-            "A token with fewer scopes than its owner cannot manage tokens.");
+            "A token with fewer scopes than its owner, or with limits, cannot manage tokens.");
     call_fail(c, &err);
     return false;
 }
@@ -233,7 +289,7 @@ static void post_token(struct call *c)
 static void post_user_token(struct call *c)
 {
     struct people *people = c->area;
-    const char *user = find_user(c);
+    const char *user = limits_narrow(c->who->limits) && !may_manage(c) ? NULL : find_user(c);
     struct err err;
 
     if (user == NULL)

@@ -29,27 +29,32 @@ static bool read_target(struct call *c, struct asked *asked)
 
 bool asked_may_read(struct call *c, struct asked *asked)
 {
+    struct err err;
     return read_target(c, asked) && origin_may_read(asked->registry, c->who, &asked->origin) &&
-           asked->origin.kind != ORIGIN_NOBODY;
+           asked->origin.kind != ORIGIN_NOBODY &&
+           origin_check_limits(c->who, &asked->origin, asked->name.full, &err) == 0;
 }
 
 bool asked_to_read(struct call *c, struct asked *asked)
 {
+    struct err err;
     if (!read_target(c, asked))
         return not_found(c);
-    if (origin_may_read(asked->registry, c->who, &asked->origin))
-        return asked->origin.kind != ORIGIN_NOBODY || not_found(c);
+    if (origin_may_read(asked->registry, c->who, &asked->origin)) {
+        if (asked->origin.kind == ORIGIN_NOBODY)
+            return not_found(c);
+        return asked_went_well(
+            c, origin_check_limits(c->who, &asked->origin, asked->name.full, &err), &err);
+    }
     if (c->who->kind == IDENTITY_ANONYMOUS)
         return fail(c, ERR_UNAUTHORIZED, "login_needed", "Log in first: npm login.");
     return not_found(c);
 }
 
-bool asked_to_write(struct call *c, struct asked *asked)
-{
-    return asked_to_prepare(c, asked) && otp_asked(asked->registry, c, asked->name.full);
-}
+typedef int check_fn(const struct registry *registry, const struct identity *who,
+                     const struct origin *origin, struct text name, struct err *err);
 
-bool asked_to_prepare(struct call *c, struct asked *asked)
+static bool to_change(struct call *c, struct asked *asked, check_fn *check)
 {
     struct err err;
     if (!read_target(c, asked)) {
@@ -59,8 +64,22 @@ bool asked_to_prepare(struct call *c, struct asked *asked)
         return false;
     }
     return asked_went_well(
-        c, origin_check_write(asked->registry, c->who, &asked->origin, asked->name.full, &err),
-        &err);
+        c, check(asked->registry, c->who, &asked->origin, asked->name.full, &err), &err);
+}
+
+bool asked_to_prepare(struct call *c, struct asked *asked)
+{
+    return to_change(c, asked, origin_check_write);
+}
+
+bool asked_to_write(struct call *c, struct asked *asked)
+{
+    return asked_to_prepare(c, asked) && otp_asked(asked->registry, c, asked->name.full);
+}
+
+bool asked_to_stage(struct call *c, struct asked *asked)
+{
+    return to_change(c, asked, origin_check_stage);
 }
 
 bool asked_went_well(struct call *c, int failed, const struct err *err)

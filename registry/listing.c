@@ -2,6 +2,8 @@
 
 #include "core/db.h"
 #include "core/pool.h"
+#include "http/account.h"
+#include "http/limits.h"
 #include "registry/area.h"
 #include "registry/origin.h"
 #include "registry/search/search.h"
@@ -39,7 +41,8 @@ int listing_each(const struct listing *listing, struct db_conn *conn, struct poo
                    &row.keywords, &row.types, &row.publisher, &row.modified_ms, &row.versions,
                    &deprecated)) {
         row.deprecated = deprecated != 0;
-        if (may_see(listing, pool, row.tenant, &last, &may) && !fn(arg, &row))
+        if (may_see(listing, pool, row.tenant, &last, &may) &&
+            limits_allow_name(listing->who->limits, row.name) && !fn(arg, &row))
             return 0;
     }
     return q.failed ? -1 : 0;

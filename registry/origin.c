@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/pool.h"
 #include "http/account.h"
+#include "http/limits.h"
 #include "registry/area.h"
 
 #include <stdlib.h>
@@ -132,7 +133,25 @@ struct origin origin_of(struct registry *registry, struct pool *pool, struct sna
 
 static bool is_narrowed_to(const struct identity *who, uint32_t scope)
 {
-    return who->kind != IDENTITY_TOKEN || (who->narrowed & scope) != 0;
+    bool is_narrow = who->kind == IDENTITY_TOKEN || who->kind == IDENTITY_TRUSTED;
+    return !is_narrow || (who->narrowed & scope) != 0;
+}
+
+/* Towards the platform's scope; whose package it is stands in its row. */
+static bool may_write_platform(const struct identity *who, uint32_t scope)
+{
+    if (who->kind == IDENTITY_TRUSTED && who->tenant != NULL)
+        return false;
+    return (who->user != NULL || who->kind == IDENTITY_TRUSTED) && is_narrowed_to(who, scope);
+}
+
+int origin_check_limits(const struct identity *who, const struct origin *origin, struct text name,
+                        struct err *err)
+{
+    if (origin->kind == ORIGIN_PUBLIC || limits_allow_name(who->limits, name))
+        return 0;
+    return err_set(err, ERR_FORBIDDEN, "token_limited",
+                   "This token is limited to other packages than \"%.*s\".", TEXT_ARG(name));
 }
 
 bool origin_may_read(const struct registry *registry, const struct identity *who,
@@ -150,6 +169,22 @@ bool origin_may_read(const struct registry *registry, const struct identity *who
         break;
     }
     return who->kind != IDENTITY_ANONYMOUS;
+}
+
+static struct text names_in_sight(struct pool *pool, const struct identity *who)
+{
+    struct limits_list names = limits_names(who->limits);
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+    if (names.n == 0)
+        return TEXT_NONE;
+    buf_init(&out, LIMITS_MOST * 2000);
+    json_writer_init(&w, &out);
+    json_open_array(&w);
+    for (size_t i = 0; i < names.n; i++)
+        json_text(&w, names.items[i]);
+    json_close_array(&w);
+    return buf_take(&out, pool);
 }
 
 struct sight origin_sight(const struct registry *registry, struct pool *pool,
@@ -171,11 +206,13 @@ struct sight origin_sight(const struct registry *registry, struct pool *pool,
             json_str(&w, who->members[i].tenant);
     json_close_array(&w);
     sight.tenants = text_dup(pool, buf_view(&ids));
+    sight.names = names_in_sight(pool, who);
     return sight;
 }
 
-int origin_check_write(const struct registry *registry, const struct identity *who,
-                       const struct origin *origin, struct text name, struct err *err)
+static int check_change(const struct registry *registry, const struct identity *who,
+                        const struct origin *origin, struct text name, uint32_t scope,
+                        struct err *err)
 {
     if (who->kind == IDENTITY_ANONYMOUS)
         return err_set(err, ERR_UNAUTHORIZED, "unauthorized", "Log in first: npm login.");
@@ -189,11 +226,22 @@ int origin_check_write(const struct registry *registry, const struct identity *w
             "\"%.*s\" is not a name of this platform. Publish below your tenant's scope, "
             "@tenant/name, or have an administrator claim the name.",
             TEXT_ARG(name));
-    bool may = origin->kind == ORIGIN_TENANT
-                   ? identity_may(who, origin->tenant, SCOPE_PACKAGE_PUBLISH)
-                   : who->user != NULL && is_narrowed_to(who, SCOPE_PACKAGE_PUBLISH);
+    bool may = origin->kind == ORIGIN_TENANT ? identity_may(who, origin->tenant, scope)
+                                             : may_write_platform(who, scope);
     if (!may)
         return err_set(err, ERR_FORBIDDEN, "forbidden", "You may not change \"%.*s\".",
                        TEXT_ARG(name));
-    return 0;
+    return origin_check_limits(who, origin, name, err);
+}
+
+int origin_check_write(const struct registry *registry, const struct identity *who,
+                       const struct origin *origin, struct text name, struct err *err)
+{
+    return check_change(registry, who, origin, name, SCOPE_PACKAGE_PUBLISH, err);
+}
+
+int origin_check_stage(const struct registry *registry, const struct identity *who,
+                       const struct origin *origin, struct text name, struct err *err)
+{
+    return check_change(registry, who, origin, name, SCOPE_PACKAGE_STAGE, err);
 }

@@ -28,6 +28,7 @@ struct origin {
 
 struct origin origin_of(struct registry *registry, struct pool *pool, struct snapshot *accounts,
                         const struct pkgname *name);
+/* Without the limits of a token by name. */
 bool origin_may_read(const struct registry *registry, const struct identity *who,
                      const struct origin *origin);
 /* All that who may see of what lives here, for conditions of SQL. */
@@ -35,12 +36,21 @@ struct sight {
     bool all;            /* of every tenant */
     bool platform;       /* the platform's scope */
     struct text tenants; /* JSON array of ids */
+    struct text names;   /* JSON array of globs of names; absent: all */
 };
 struct sight origin_sight(const struct registry *registry, struct pool *pool,
                           const struct identity *who);
-/* 401 for anonymous, 404 for who may not know of it, 403 for who may read only. Ownership inside
- * the platform's scope is judged with the row (package.h). */
+/* What a token is limited to, if it is, holds for packages that live here; what is public anybody
+ * may read. ERR_FORBIDDEN "token_limited", for who might read it otherwise. */
+int origin_check_limits(const struct identity *who, const struct origin *origin, struct text name,
+                        struct err *err);
+/* 401 for anonymous, 404 for who may not know of it, 403 for who may read only and for a token that
+ * is limited to other names. Ownership inside the platform's scope is judged with the row
+ * (package.h). */
 int origin_check_write(const struct registry *registry, const struct identity *who,
+                       const struct origin *origin, struct text name, struct err *err);
+/* The same for handing in a version that a person approves (SCOPE_PACKAGE_STAGE). */
+int origin_check_stage(const struct registry *registry, const struct identity *who,
                        const struct origin *origin, struct text name, struct err *err);
 /* Reads claims and scopes anew and replaces the snapshot. Worker or start-up. */
 int origin_reload(struct registry *registry, struct err *err);

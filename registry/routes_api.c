@@ -82,7 +82,8 @@ static int find_packages(struct call *c, struct db_conn *conn, const struct list
     if (l->after.len > 0 && !text_number(l->after, 0, INT32_MAX, &from))
         return err_set(err, ERR_INVALID, "bad_cursor", "The cursor is not one of this list.");
     if (l->tenant != NULL)
-        sight = (struct sight){.tenants = text_printf(c->pool, "[\"%s\"]", l->tenant)};
+        sight = (struct sight){.tenants = text_printf(c->pool, "[\"%s\"]", l->tenant),
+                               .names = sight.names};
     query_read(c->pool, text_sub(call_query(c, "filter"), 0, SEARCH_TEXT_MAX), &query);
     if (search_find(conn, c->pool, &sight, &query, &usual, &hits, err) != 0)
         return -1;

@@ -3,18 +3,17 @@
 #include "core/digest.h"
 #include "core/err.h"
 #include "core/json.h"
+#include "http/limits.h"
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
-#include "registry/login.h"
 #include "registry/otp.h"
 #include "registry/routes.h"
+#include "registry/token_wish.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 #define MAX_LIST ((size_t)4 << 20)
-#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
-#define MAX_DAYS 3650
-#define UNSUPPORTED ERR_UNPROCESSABLE, "unsupported_limit"
+#define KEY_LEAST 6 /* what npm lists of a key */
 
 /* npm shows the first six characters of a key and finds tokens by them; ids begin with the time and
  * would all look alike. */
@@ -39,20 +38,88 @@ static int read_tokens(struct call *c, struct json **list, struct err *err)
     return json_read(c->pool, buf_take(&out, c->pool), JSON_MAX_NODES, list, err);
 }
 
+static const char *permission_of(uint32_t rights)
+{
+    if ((rights & SCOPE_PACKAGE_PUBLISH) != 0)
+        return "read-write";
+    if ((rights & SCOPE_PACKAGE_STAGE) != 0)
+        return "read-write-stage-only";
+    return (rights & SCOPE_PACKAGE_READ) != 0 ? "read-only" : "no-access";
+}
+
+static const char *orgs_permission_of(uint32_t rights)
+{
+    if ((rights & SCOPE_TENANT_ADMIN) != 0)
+        return "read-write";
+    return (rights & SCOPE_TENANT_READ) != 0 ? "read-only" : "no-access";
+}
+
 struct shown {
-    struct text id, name, hint, created, expires;
-    int64_t scopes;
+    struct text id, name, description, hint, created, expires, used, used_from;
+    struct limits_list addresses, packages, scopes;
+    const struct json *tenants;
+    bool bypass_2fa;
+    int64_t rights;
 };
 
-static bool read_shown(const struct json *row, struct shown *out)
+/* "@acme/" and a star is what npm calls a scope; everything else a package. */
+static int split_names(struct pool *pool, struct limits_list names, struct shown *out)
 {
-    *out = (struct shown){0};
+    struct text *packages = pool_alloc(pool, (names.n + 1) * sizeof(*packages));
+    struct text *scopes = pool_alloc(pool, (names.n + 1) * sizeof(*scopes));
+    size_t n_packages = 0, n_scopes = 0;
+    for (size_t i = 0; i < names.n; i++) {
+        struct text name = names.items[i];
+        if (text_starts(name, "@") && text_ends(name, "/*") &&
+            !text_has(text_sub(name, 0, name.len - 1), '*'))
+            scopes[n_scopes++] = text_sub(name, 0, name.len - 2);
+        else
+            packages[n_packages++] = name;
+    }
+    out->packages = (struct limits_list){packages, n_packages};
+    out->scopes = (struct limits_list){scopes, n_scopes};
+    return 0;
+}
+
+static bool read_shown(struct pool *pool, const struct json *row, struct shown *out)
+{
+    const struct json *limits = json_get(row, "limits");
+    struct limits_list names;
+    *out = (struct shown){.tenants = json_get(limits, "tenants")};
     return json_need_text(row, "id", &out->id, NULL) == 0 &&
            json_want_text(row, "name", &out->name, NULL) == 0 &&
+           json_want_text(row, "description", &out->description, NULL) == 0 &&
            json_want_text(row, "hint", &out->hint, NULL) == 0 &&
            json_want_text(row, "created_at", &out->created, NULL) == 0 &&
            json_want_text(row, "expires_at", &out->expires, NULL) == 0 &&
-           json_want_int(row, "scopes", &out->scopes, NULL) == 0;
+           json_want_text(row, "last_used_at", &out->used, NULL) == 0 &&
+           json_want_text(row, "last_used_from", &out->used_from, NULL) == 0 &&
+           json_want_int(row, "scopes", &out->rights, NULL) == 0 &&
+           json_want_bool(limits, "bypass_2fa", &out->bypass_2fa, NULL) == 0 &&
+           limits_list_read(pool, limits, "addresses", &out->addresses, NULL) == 0 &&
+           limits_list_read(pool, limits, "names", &names, NULL) == 0 &&
+           split_names(pool, names, out) == 0;
+}
+
+static void put_list(struct json_writer *w, const char *key, struct limits_list list)
+{
+    json_key(w, key);
+    json_open_array(w);
+    for (size_t i = 0; i < list.n; i++)
+        json_text(w, list.items[i]);
+    json_close_array(w);
+}
+
+static void put_orgs(struct call *c, struct json_writer *w, const struct json *tenants)
+{
+    json_key(w, "orgs");
+    json_open_array(w);
+    json_each (item, tenants) {
+        const struct account_tenant *t = account_tenant_by_id(c->accounts, item->text);
+        if (t != NULL)
+            json_str(w, t->slug);
+    }
+    json_close_array(w);
 }
 
 static void put_token(struct call *c, struct json_writer *w, const struct shown *t,
@@ -62,13 +129,26 @@ static void put_token(struct call *c, struct json_writer *w, const struct shown 
     json_put_text(w, "key", key_of(c->pool, t->id));
     json_put_text(w, "token", value);
     json_put_text(w, "name", t->name);
-    json_key(w, "cidr_whitelist");
-    json_null(w);
-    json_put_bool(w, "readonly", (t->scopes & SCOPE_PACKAGE_PUBLISH) == 0);
+    json_put_text(w, "description", t->description);
+    if (t->addresses.n > 0) {
+        put_list(w, "cidr_whitelist", t->addresses);
+    } else {
+        json_key(w, "cidr_whitelist");
+        json_null(w);
+    }
+    json_put_bool(w, "readonly", (t->rights & (SCOPE_PACKAGE_PUBLISH | SCOPE_PACKAGE_STAGE)) == 0);
+    put_list(w, "packages", t->packages);
+    put_list(w, "scopes", t->scopes);
+    put_orgs(c, w, t->tenants);
+    json_put_str(w, "packages_and_scopes_permission", permission_of((uint32_t)t->rights));
+    json_put_str(w, "orgs_permission", orgs_permission_of((uint32_t)t->rights));
+    json_put_bool(w, "bypass_2fa", t->bypass_2fa);
     json_put_text(w, "created", t->created);
     json_put_text(w, "updated", t->created);
     if (t->expires.base != NULL)
         json_put_text(w, "expires", t->expires);
+    json_put_text(w, "last_used", t->used);
+    json_put_text(w, "last_used_from", t->used_from);
     json_close(w);
 }
 
@@ -87,7 +167,7 @@ static void get_tokens(struct call *c)
     json_key(&w, "objects");
     json_open_array(&w);
     json_each (row, list)
-        if (read_shown(row, &token))
+        if (read_shown(c->pool, row, &token))
             put_token(c, &w, &token, token.hint);
     json_close_array(&w);
     json_key(&w, "urls");
@@ -97,114 +177,104 @@ static void get_tokens(struct call *c)
     call_json(c, 200, &out);
 }
 
-static bool has_items(const struct json *doc, const char *key)
+/* The token as it is listed, with its value this once. */
+static void answer_made(struct call *c, const char *id, struct text token)
 {
-    const struct json *list = json_get(doc, key);
-    return list != NULL && list->count > 0;
+    struct err err;
+    struct json *list = NULL;
+    struct shown shown;
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+    if (!asked_went_well(c, read_tokens(c, &list, &err), &err))
+        return;
+    buf_init(&out, MAX_LIST);
+    json_writer_init(&w, &out);
+    json_each (row, list)
+        if (read_shown(c->pool, row, &shown) && text_is(shown.id, id))
+            put_token(c, &w, &shown, token);
+    call_set(c, "cache-control", TEXT("private, no-store"));
+    call_json(c, 200, &out);
 }
 
-struct wanted {
-    struct text name, password, permission;
-    bool read_only;
-    int64_t days;
-};
-
-/* A limit that would not be kept must not be granted as if it were. */
-static int check_limits(const struct json *doc, struct err *err)
+static bool may_manage(struct call *c)
 {
-    if (has_items(doc, "cidr_whitelist") || has_items(doc, "cidr"))
-        return err_set(err, UNSUPPORTED, "Tokens cannot be limited to addresses here.");
-    if (has_items(doc, "packages") || has_items(doc, "scopes") || has_items(doc, "orgs"))
-        return err_set(err, UNSUPPORTED,
-                       "Tokens cannot be limited to packages, scopes or organisations here.");
-    return 0;
+    struct err err;
+    bool narrow = (c->who->narrowed & SCOPE_PACKAGE_PUBLISH) == 0 || limits_narrow(c->who->limits);
+    return asked_went_well(
+        c,
+        narrow ? err_set(&err, ERR_FORBIDDEN, "narrow_token",
+                         "A token that is read-only or limited cannot manage tokens: npm login.")
+               : 0,
+        &err);
 }
 
-static int read_wanted(const struct json *doc, struct wanted *w, struct err *err)
-{
-    *w = (struct wanted){0};
-    if (json_need_text(doc, "password", &w->password, err) != 0 ||
-        json_want_text(doc, "name", &w->name, err) != 0 ||
-        json_want_text(doc, "packages_and_scopes_permission", &w->permission, err) != 0 ||
-        json_want_bool(doc, "readonly", &w->read_only, err) != 0 ||
-        json_want_int(doc, "expires", &w->days, err) != 0 || check_limits(doc, err) != 0)
-        return -1;
-    if (text_is(w->permission, "read-only"))
-        w->read_only = true;
-    else if (w->permission.len > 0 && !text_is(w->permission, "read-write"))
-        return err_set(err, UNSUPPORTED, "The permission is read-only or read-write.");
-    if (w->days < 0 || w->days > MAX_DAYS)
-        return err_set(err, ERR_UNPROCESSABLE, "bad_expiry", "A token lasts 1 to %d days.",
-                       MAX_DAYS);
-    if (w->name.len == 0)
-        w->name = TEXT("npm token");
-    return 0;
-}
-
-static int make_token(struct call *c, const struct wanted *want, struct shown *made,
-                      struct text *token, struct err *err)
+static int make_token(struct call *c, const struct token_wish *wish, struct text *token,
+                      char id[ACCOUNT_ID], struct err *err)
 {
     struct registry *registry = c->area;
+    struct account *account = registry->config.account;
     const char *user;
-    char id[ACCOUNT_ID];
-    uint32_t scopes = want->read_only ? (uint32_t)SCOPE_PACKAGE_READ : (uint32_t)LOGIN_SCOPES;
-    int64_t now = clock_wall_ms(), until = want->days > 0 ? now + want->days * DAY_MS : 0;
-    struct account_token spec = {.user = c->who->user,
-                                 .label = want->name,
-                                 .scopes = scopes & c->who->narrowed,
-                                 .expires_ms = until};
-    if (account_login(registry->config.account, c->pool, text_of(c->who->name), want->password,
-                      c->peer, &user, err) != 0 ||
-        account_token_create(registry->config.account, c->pool, &spec, token, id, err) != 0)
+    if (account_login(account, c->pool, text_of(c->who->name), wish->password, c->peer, &user,
+                      err) != 0)
         return -1;
-    *made = (struct shown){.id = text_of(pool_strdup(c->pool, id)),
-                           .name = want->name,
-                           .created = text_of(clock_iso(c->pool, now)),
-                           .scopes = spec.scopes};
-    if (until > 0)
-        made->expires = text_of(clock_iso(c->pool, until));
-    return 0;
+    return account_token_create(account, c->pool, &wish->spec, token, id, err);
 }
 
 static void post_token(struct call *c)
 {
     struct err err;
     const struct json *doc;
-    struct wanted want;
-    struct shown made = {0};
+    struct token_wish wish;
     struct text token = TEXT_NONE;
-    if (!asked_went_well(c, call_json_body(c, &doc, &err), &err) ||
-        !asked_went_well(c, read_wanted(doc, &want, &err), &err) ||
-        !otp_asked_of_person(c->area, c) ||
-        !asked_went_well(c, make_token(c, &want, &made, &token, &err), &err))
-        return;
-    auto_buf struct buf out = {0};
-    struct json_writer w;
-    buf_init(&out, 64 << 10);
-    json_writer_init(&w, &out);
-    put_token(c, &w, &made, token);
-    call_set(c, "cache-control", TEXT("private, no-store"));
-    call_json(c, 200, &out);
+    char id[ACCOUNT_ID];
+    if (may_manage(c) && asked_went_well(c, call_json_body(c, &doc, &err), &err) &&
+        asked_went_well(c, token_wish_read(c, doc, &wish, &err), &err) &&
+        otp_asked_of_person(c->area, c) &&
+        asked_went_well(c, make_token(c, &wish, &token, id, &err), &err))
+        answer_made(c, id, token);
 }
 
-/* By key as listed, or the raw token, which its owner may name too. */
-static int remove_token(struct call *c, struct text key, struct err *err)
+static bool is_prefix(struct text key, struct text of)
 {
-    struct registry *registry = c->area;
+    return key.len >= KEY_LEAST && key.len <= of.len && text_eq(text_sub(of, 0, key.len), key);
+}
+
+/* By key as listed or its beginning; or the raw token, which its owner may name too. */
+static int find_token(struct call *c, struct text key, struct text *id, struct err *err)
+{
     struct json *list = NULL;
     struct shown token;
+    size_t n = 0;
     if (read_tokens(c, &list, err) != 0)
         return -1;
-    json_each (row, list)
-        if (read_shown(row, &token) && text_eq(key_of(c->pool, token.id), key))
-            return account_token_remove(registry->config.account, c->who->user, token.id, err);
-    return account_token_remove_value(registry->config.account, key, err);
+    json_each (row, list) {
+        if (read_shown(c->pool, row, &token) && is_prefix(key, key_of(c->pool, token.id))) {
+            *id = token.id;
+            n++;
+        }
+    }
+    if (n > 1)
+        return err_set(err, ERR_CONFLICT, "ambiguous_key",
+                       "Several tokens begin with that key: give more of it.");
+    return 0;
 }
 
 static void delete_token(struct call *c)
 {
+    struct registry *registry = c->area;
+    struct account *account = registry->config.account;
+    struct text key = call_param(c, "key"), id = TEXT_NONE;
     struct err err;
-    if (asked_went_well(c, remove_token(c, call_param(c, "key"), &err), &err))
+    if (!asked_went_well(c, find_token(c, key, &id, &err), &err))
+        return;
+    if (id.base == NULL) {
+        if (asked_went_well(c, account_token_remove_value(account, key, &err), &err))
+            call_empty(c, 204);
+        return;
+    }
+    bool itself = c->who->kind == IDENTITY_TOKEN && text_is(id, c->who->credential);
+    if ((itself || may_manage(c)) &&
+        asked_went_well(c, account_token_remove(account, c->who->user, id, &err), &err))
         call_empty(c, 204);
 }
 

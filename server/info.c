@@ -45,7 +45,7 @@ static int print_items(struct json_writer *w)
 
 static const char *who_of(const struct route *r)
 {
-    static const char *const who[] = {"anyone", "user", "member", "admin", "instance"};
+    static const char *const who[] = {"anyone", "user", "member", "admin", "publisher", "instance"};
 
     return who[r->who];
 }

@@ -20,7 +20,7 @@ struct finding {
 };
 
 /* What both statements ask of a row beside its words. ?2 all, ?3 tenants, ?4 the platform's scope,
- * ?5 scope, ?6 author, ?7 maintainer, ?8 to ?10 keywords, ?11 to ?13 wishes. */
+ * ?5 scope, ?6 author, ?7 maintainer, ?8 to ?10 keywords, ?11 to ?13 wishes, ?15 names. */
 #define SEEN                                                                                       \
     "(?2 OR s.tenant IN (SELECT value FROM json_each(?3)) OR (?4 AND s.tenant IS NULL)) "          \
     "AND (?5 IS NULL OR s.scope = ?5) "                                                            \
@@ -35,7 +35,8 @@ struct finding {
     "AND (?10 IS NULL OR NOT EXISTS (SELECT 1 FROM package AS p, json_each(p.keywords) AS k "      \
     "WHERE p.name = s.package AND lower(k.value) IN (SELECT value FROM json_each(?10)))) "         \
     "AND (?11 = 0 OR (?11 = 1) = s.deprecated) AND (?12 = 0 OR (?12 = 1) = s.unstable) "           \
-    "AND (?13 = 0 OR (?13 = 1) = s.insecure)"
+    "AND (?13 = 0 OR (?13 = 1) = s.insecure) "                                                     \
+    "AND (?15 IS NULL OR EXISTS (SELECT 1 FROM json_each(?15) AS n WHERE s.package GLOB n.value))"
 
 /* The weights of name, words, keywords, types, description and readme. */
 static const char words_sql[] = "SELECT s.id, s.quality, s.popularity, s.modified_at, "
@@ -91,11 +92,11 @@ static int collect(struct finding *f, struct db_conn *conn, struct pool *pool,
     struct text exact_name = q->match.base != NULL && !q->plain ? q->exact : TEXT_NONE;
     if (db_each (&rows, conn, err, q->match.base != NULL ? words_sql : all_sql,
                  "sisissssss"
-                 "iiis",
+                 "iiiss",
                  q->match, (int64_t)sight->all, sight->tenants, (int64_t)sight->platform, q->scope,
                  q->author, q->maintainer, q->keywords_any, q->keywords_all, q->keywords_none,
-                 (int64_t)q->deprecated, (int64_t)q->unstable, (int64_t)q->insecure,
-                 exact_name) != 0)
+                 (int64_t)q->deprecated, (int64_t)q->unstable, (int64_t)q->insecure, exact_name,
+                 sight->names) != 0)
         return -1;
     while (db_next(&rows, pool, "iiiiii", &hit.id, &hit.quality, &hit.popularity, &modified, &words,
                    &exact)) {

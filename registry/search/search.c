@@ -250,7 +250,8 @@ static bool read_asking(struct call *c, struct asking *a)
 static struct text key_of(struct call *c, const struct asking *a)
 {
     unsigned char sum[SHA256_BYTES];
-    sha256(a->sight.tenants, sum);
+    sha256(text_printf(c->pool, "%.*s %.*s", TEXT_ARG(a->sight.tenants), TEXT_ARG(a->sight.names)),
+           sum);
     return text_printf(c->pool, "%llu %d%d%.*s %lld %lld %lld %lld %lld %.*s",
                        (unsigned long long)atomic_load(&a->registry->search->changes), a->sight.all,
                        a->sight.platform, TEXT_ARG(b64url_encode(c->pool, sum, sizeof sum)),

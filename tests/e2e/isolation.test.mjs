@@ -96,7 +96,8 @@ describe('two tenants', () => {
       ['DELETE', '/api/v1/instances/one?confirm=one'], ['PUT', '/api/v1/tenants/demo/theme', {}], ['PUT', '/api/v1/tenants/demo/members/eve', { role: 'owner' }],
       ['POST', '/api/v1/tenants/demo/packages', {}], ['DELETE', '/api/v1/packages/@demo/node-red-hello?confirm=@demo/node-red-hello'],
       ['POST', '/api/v1/tenants/demo/hooks', { url: 'https://example.org/' }], ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
-      ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }]]
+      ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }],
+      ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })
       assert.ok([403, 404].includes(answer.status), `${method} ${path} answered ${answer.status}`)

@@ -44,7 +44,8 @@ export interface Downloads { total: number; week: number; days: { day: string; c
 export interface PackageUser { tenant: string; instance: string; version: string; pending_version: string | null; direct: boolean }
 export interface Module { name: string; version: string; pending_version: string | null; direct: boolean; types: string[] }
 export interface Token {
-  id: string; name: string; hint: string; created_at: string; expires_at: string | null; last_used_at: string | null; token?: string
+  id: string; name: string; description: string; hint: string; scopes: string[]; packages: string[]; addresses: string[]; tenants: string[]; bypass_2fa: boolean
+  created_at: string; expires_at: string | null; last_used_at: string | null; last_used_from: string | null; token?: string
 }
 export interface User { name: string; email: string | null; admin: boolean; second_factor: boolean; last_login_at: string | null; tenants: { slug: string; role: string }[] }
 export interface Me {
