@@ -22,6 +22,7 @@
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
 #include "registry/upkeep.h"
+#include "registry/uplink/outside.h"
 #include "registry/uplink/uplinks.h"
 
 #include <stdlib.h>
@@ -184,7 +185,10 @@ void registry_close(struct registry *registry)
 
 void registry_keep_house(struct registry *registry)
 {
+    struct err why;
     uplinks_keep_house(registry->uplinks);
+    if (outside_learn(registry, &why) != 0)
+        log_error("registry", why.text, NULL);
 }
 
 void registry_changed(struct registry *registry, const char *tenant, struct text name)
@@ -236,9 +240,10 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_profile(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        routes_hooks(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
-        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
-        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0)
+        routes_hooks(registry, router, err) != 0 || routes_uplinks(registry, router, err) != 0 ||
+        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
+        routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
+        audit_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

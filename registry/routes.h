@@ -15,5 +15,6 @@ int routes_signature(struct registry *registry, struct router *router, struct er
 int routes_moves(struct registry *registry, struct router *router, struct err *err);
 int routes_hooks(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);
+int routes_uplinks(struct registry *registry, struct router *router, struct err *err);
 /* Whatever else clients ask below /npm/: a quick 404, since npm repeats all but 4xx. Last. */
 int routes_rest(struct registry *registry, struct router *router, struct err *err);

@@ -12,7 +12,7 @@ struct err;
 struct pool;
 
 #define ARGS_WORDS 4
-#define ARGS_FLAGS 12
+#define ARGS_FLAGS 16
 
 struct args {
     char *words[ARGS_WORDS];

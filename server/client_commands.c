@@ -5,6 +5,7 @@
 #include "server/ask.h"
 #include "server/client_advisories.h"
 #include "server/client_registry.h"
+#include "server/client_uplinks.h"
 #include "server/init.h"
 #include "server/move/mover.h"
 
@@ -476,6 +477,29 @@ const struct command client_commands[] = {
      "id,level,package,vulnerable,title"},
     {"advisories concerned", "", "lists the instances that something is known against", ask_run,
      advisories_concerned, "tenant,instance,version,advisory"},
+    {"uplink add", "NAME URL " UPLINK_FLAGS,
+     "adds a registry outside that public packages come from; --auth is bearer or basic", ask_run,
+     uplink_add_command, "name,url,auth,offline,state,cause"},
+    {"uplink set", "NAME [--to URL] [--switch STATE] " UPLINK_FLAGS,
+     "changes an uplink; --switch off: nothing goes out to it", ask_run, uplink_set_command,
+     "name,url,auth,offline,state,cause"},
+    {"uplink list", "", "lists the uplinks and how they are", ask_run, uplink_list_command,
+     "name,url,auth,offline,state,cause"},
+    {"uplink remove", "NAME", "removes an uplink and what is kept of it", ask_run,
+     uplink_remove_command, ""},
+    {"uplink test", "NAME", "asks an uplink whether it is there", ask_run, uplink_test_command,
+     "ok,status,ms,error"},
+    {"uplink cache", "", "tells how much is kept of public packages", ask_run, uplink_cache_command,
+     "documents,tarballs,bytes,bundle_bytes,ceiling_bytes,offline"},
+    {"uplink outside", "[--ask NAMES]",
+     "lists private names that exist outside too; --ask tells the uplinks those names", ask_run,
+     uplink_outside_command, "name,uplink,how,seen_at"},
+    {"uplink rule add", "PATTERN UPLINK [--reason TEXT] [--position N]",
+     "says which uplink names come from; block instead of UPLINK: from none", ask_run,
+     uplink_rule_add_command, "position,pattern,uplink,block,reason"},
+    {"uplink rule list", "", "lists the rules in the order in which they are tried", ask_run,
+     uplink_rule_list_command, "position,pattern,uplink,block,reason"},
+    {"uplink rule remove", "PATTERN", "removes a rule", ask_run, uplink_rule_remove_command, ""},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

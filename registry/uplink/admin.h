@@ -34,6 +34,6 @@ int uplink_put_all(struct uplinks *uplinks, struct pool *pool, struct json_write
 int uplink_rule_add(struct uplinks *uplinks, struct pool *pool, const struct json *doc,
                     struct text by, char id[27], struct err *err);
 int uplink_rule_remove(struct uplinks *uplinks, struct pool *pool, struct text id, struct err *err);
-/* In the order in which they are tried; the last, of no row, is what the options say. */
+/* An array, in the order in which they are tried; only: one by its id. */
 int uplink_rule_put_all(struct uplinks *uplinks, struct json_writer *w, struct text only,
                         struct err *err);

@@ -18,6 +18,5 @@ int outside_learn(struct registry *registry, struct err *err);
  * not ours. *found: it has it. */
 int outside_ask(struct registry *registry, struct pool *pool, struct text name, bool *found,
                 struct err *err);
-/* Objects into an open array: name, uplink, how, seen_at. */
-int outside_put_all(struct registry *registry, struct pool *pool, struct json_writer *w,
-                    struct err *err);
+/* An array of objects: name, uplink, how, seen_at. */
+int outside_put_all(struct registry *registry, struct json_writer *w, struct err *err);

@@ -35,6 +35,8 @@ struct breaker *uplinks_breaker(struct uplinks *uplinks, struct text name);
 struct text uplink_secret_purpose(struct pool *pool, const char *name);
 struct text uplink_proxy_purpose(struct pool *pool, const char *name);
 
+const char *uplink_document_url(const struct uplink *u, struct pool *pool, struct text name);
+
 /* A whole file as a view that lives as long as the pool. */
 int uplink_map(struct pool *pool, int fd, uint64_t bytes, struct text *out, struct err *err);
 

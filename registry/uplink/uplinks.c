@@ -167,12 +167,12 @@ static struct text document_key(struct pool *pool, struct text name, enum packum
     return text_printf(pool, "%.*s %s", TEXT_ARG(name), store_forms[form]);
 }
 
-static struct text document_url(const struct uplink *u, struct pool *pool, struct text name)
+const char *uplink_document_url(const struct uplink *u, struct pool *pool, struct text name)
 {
     struct pkgname n;
     if (pkgname_split(name, &n) && n.scope.len > 0)
-        return text_printf(pool, "%s/@%.*s%%2f%.*s", u->url, TEXT_ARG(n.scope), TEXT_ARG(n.base));
-    return text_printf(pool, "%s/%.*s", u->url, TEXT_ARG(name));
+        return pool_printf(pool, "%s/@%.*s%%2f%.*s", u->url, TEXT_ARG(n.scope), TEXT_ARG(n.base));
+    return pool_printf(pool, "%s/%.*s", u->url, TEXT_ARG(name));
 }
 
 static int not_found(struct text name, struct err *err)
@@ -196,7 +196,7 @@ static int ask_document(const struct wish *w, struct fetch_reply *reply, struct 
 {
     int64_t deadline_at = clock_mono_ms() + DOCUMENT_DEADLINE_MS, rest_ms;
     struct uplink_question q = {
-        .url = document_url(w->u, w->pool, w->name).base,
+        .url = uplink_document_url(w->u, w->pool, w->name),
         .accept = w->form == PACKUMENT_FULL
                       ? TEXT(MIME_JSON)
                       : TEXT(MIME_ABBREVIATED "; q=1.0, " MIME_JSON "; q=0.8, */*"),
