@@ -117,6 +117,15 @@ int account_tenant_remove(struct account *account, const char *tenant, struct er
 int account_member_set(struct account *account, const char *tenant, const char *user,
                        enum role role,
                        struct err *err); /* ROLE_NONE removes; ends that person's streams there */
+/* As account_member_set in somebody's name: ERR_CONFLICT "last_owner" when an owner who is no admin
+ * would leave the tenant without one. */
+struct account_member_change {
+    const struct identity *who;
+    const char *tenant, *user; /* ids */
+    enum role role;
+};
+int account_member_change(struct account *account, struct pool *pool,
+                          const struct account_member_change *change, struct err *err);
 
 /* Sessions: a row per host (platform or instance); a child session ends with its parent. They end
  * 14 days after the last use, 90 days after login, and when the user has 200 newer ones.

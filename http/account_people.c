@@ -273,21 +273,55 @@ int account_tenant_remove(struct account *account, const char *tenant, struct er
     return rc;
 }
 
-int account_member_set(struct account *account, const char *tenant, const char *user,
-                       enum role role, struct err *err)
+static int put_member(struct db_conn *conn, const char *tenant, const char *user, enum role role,
+                      struct err *err)
 {
     static const char drop[] = "DELETE FROM member WHERE tenant = ? AND user = ?";
     static const char put[] = "INSERT INTO member (tenant, user, role, since) VALUES (?, ?, ?, ?)"
                               " ON CONFLICT (tenant, user) DO UPDATE SET role = excluded.role";
+
+    int rows = role == ROLE_NONE
+                   ? db_do(conn, err, drop, "zz", tenant, user)
+                   : db_do(conn, err, put, "zzzi", tenant, user, role_name(role), clock_wall_ms());
+    return rows < 0 ? -1 : 0;
+}
+
+static int end_member_change(struct account *account, struct db_tx *tx, const char *user,
+                             struct err *err)
+{
+    if (db_commit(tx, err) != 0 || account_reload_people(account, err) != 0)
+        return -1;
+    account_tell_ended(account, user);
+    return 0;
+}
+
+int account_member_set(struct account *account, const char *tenant, const char *user,
+                       enum role role, struct err *err)
+{
+    auto_tx struct db_tx tx = {0};
+
+    if (db_begin(&tx, account->db, err) != 0 || put_member(tx.conn, tenant, user, role, err) != 0)
+        return -1;
+    return end_member_change(account, &tx, user, err);
+}
+
+int account_member_change(struct account *account, struct pool *pool,
+                          const struct account_member_change *change, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM member WHERE tenant = ? AND role = 'owner'"
+                              " AND user <> ?";
+    int64_t others = 1;
     auto_tx struct db_tx tx = {0};
 
     if (db_begin(&tx, account->db, err) != 0)
         return -1;
-    int rc = role == ROLE_NONE
-                 ? db_do(tx.conn, err, drop, "zz", tenant, user)
-                 : db_do(tx.conn, err, put, "zzzi", tenant, user, role_name(role), clock_wall_ms());
-    if (rc < 0 || db_commit(&tx, err) != 0 || account_reload_people(account, err) != 0)
+    if (!change->who->admin && change->role != ROLE_OWNER &&
+        db_get(tx.conn, pool, err, sql, "zz", "i", change->tenant, change->user, &others) != 0)
         return -1;
-    account_tell_ended(account, user);
-    return 0;
+    if (others == 0)
+        return err_set(err, ERR_CONFLICT, "last_owner",
+                       "The last owner stays; make somebody else an owner first.");
+    if (put_member(tx.conn, change->tenant, change->user, change->role, err) != 0)
+        return -1;
+    return end_member_change(account, &tx, change->user, err);
 }

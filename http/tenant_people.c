@@ -236,35 +236,12 @@ static const char *find_user(struct call *c, struct err *err)
     return user;
 }
 
-/* An owner cannot leave a tenant without one; an admin can, and can appoint another. */
-static int check_owners(struct call *c, const char *user, struct err *err)
-{
-    static const char sql[] = "SELECT count(*) FROM member WHERE tenant = ? AND role = 'owner'"
-                              " AND user <> ?";
-    struct people *people = c->area;
-    int64_t others;
-    auto_read struct db_read r = db_read(people->config.control, err);
-
-    if (c->who->admin)
-        return 0;
-    if (r.conn == NULL ||
-        db_get(r.conn, c->pool, err, sql, "zz", "i", c->tenant->id, user, &others) != 0)
-        return -1;
-    return others > 0 ? 0
-                      : err_set(err, ERR_CONFLICT, "last_owner",
-                                "The last owner stays; make somebody else an owner first.");
-}
-
 static int set_member(struct call *c, const char *user, enum role role, struct err *err)
 {
     struct people *people = c->area;
+    struct account_member_change change = {c->who, c->tenant->id, user, role};
 
-    pthread_mutex_lock(&people->changing);
-    int rc = role == ROLE_OWNER ? 0 : check_owners(c, user, err);
-    if (rc == 0)
-        rc = account_member_set(people->config.account, c->tenant->id, user, role, err);
-    pthread_mutex_unlock(&people->changing);
-    return rc;
+    return account_member_change(people->config.account, c->pool, &change, err);
 }
 
 static void put_member(struct call *c)

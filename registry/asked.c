@@ -18,10 +18,10 @@ static bool not_found(struct call *c)
     return fail(c, ERR_NOT_FOUND, "package_not_found", "There is no such package.");
 }
 
-static bool read_target(struct call *c, struct asked *asked)
+static bool read_target(struct call *c, struct text name, struct asked *asked)
 {
     asked->registry = c->area;
-    if (!pkgname_split(call_param(c, "pkg"), &asked->name))
+    if (!pkgname_split(name, &asked->name))
         return false;
     asked->origin = origin_of(asked->registry, c->pool, c->accounts, &asked->name);
     return true;
@@ -30,15 +30,21 @@ static bool read_target(struct call *c, struct asked *asked)
 bool asked_may_read(struct call *c, struct asked *asked)
 {
     struct err err;
-    return read_target(c, asked) && origin_may_read(asked->registry, c->who, &asked->origin) &&
+    return read_target(c, call_param(c, "pkg"), asked) &&
+           origin_may_read(asked->registry, c->who, &asked->origin) &&
            asked->origin.kind != ORIGIN_NOBODY &&
            origin_check_limits(c->who, &asked->origin, asked->name.full, &err) == 0;
 }
 
 bool asked_to_read(struct call *c, struct asked *asked)
 {
+    return asked_to_read_name(c, call_param(c, "pkg"), asked);
+}
+
+bool asked_to_read_name(struct call *c, struct text name, struct asked *asked)
+{
     struct err err;
-    if (!read_target(c, asked))
+    if (!read_target(c, name, asked))
         return not_found(c);
     if (origin_may_read(asked->registry, c->who, &asked->origin)) {
         if (asked->origin.kind == ORIGIN_NOBODY)
@@ -57,7 +63,7 @@ typedef int check_fn(const struct registry *registry, const struct identity *who
 static bool to_change(struct call *c, struct asked *asked, check_fn *check)
 {
     struct err err;
-    if (!read_target(c, asked)) {
+    if (!read_target(c, call_param(c, "pkg"), asked)) {
         if (pkgname_check_new(call_param(c, "pkg"), &err) == 0)
             return not_found(c);
         call_fail(c, &err);

@@ -15,6 +15,7 @@ struct asked {
  * version that waits for approval. Who writes is asked for a code of their second factor (otp.h).
  */
 bool asked_to_read(struct call *c, struct asked *asked);
+bool asked_to_read_name(struct call *c, struct text name, struct asked *asked);
 bool asked_to_write(struct call *c, struct asked *asked);
 /* For what is not visible yet, or changes nothing: as asked_to_write without the code. */
 bool asked_to_prepare(struct call *c, struct asked *asked);

@@ -7,67 +7,26 @@
 #include "core/pool.h"
 #include "http/account.h"
 #include "registry/area.h"
-#include "registry/hook/hook.h"
+#include "registry/change_part.h"
 #include "registry/package.h"
 #include "registry/pkgname.h"
 
-#include <string.h>
-
-#define MAX_OWNERS 100
 #define MAX_MESSAGE 1000
+#define MAX_TAGS 50
 
-enum gravity {
-    CHANGE_OPEN,   /* in a tenant: who may publish may */
-    CHANGE_OWNERS, /* takes something away, or hands it over: owners only, in a tenant too */
-};
-
-static bool owns_tenant(const struct change *c)
-{
-    for (size_t i = 0; c->tenant != NULL && i < c->who->n_members; i++)
-        if (strcmp(c->who->members[i].tenant, c->tenant) == 0)
-            return c->who->members[i].role == ROLE_OWNER;
-    return false;
-}
-
-/* What came from git belongs to nobody but the tenant. */
-static int has_owners(const struct change *c, struct db_conn *conn, bool *has, struct err *err)
-{
-    static const char sql[] = "SELECT count(*) FROM package_owner WHERE package = ?";
-    int64_t n = 0;
-    if (db_get(conn, c->pool, err, sql, "s", "i", c->name, &n) != 0)
-        return -1;
-    *has = n > 0;
-    return 0;
-}
-
-static int check_owner(const struct change *c, struct db_conn *conn, enum gravity gravity,
-                       struct err *err)
-{
-    bool owner = false, owned = true;
-    if (c->who->admin || owns_tenant(c) || (c->tenant != NULL && gravity == CHANGE_OPEN))
-        return 0;
-    if (package_is_owner(conn, c->pool, c->name, text_of(c->who->user), &owner, err) != 0 ||
-        has_owners(c, conn, &owned, err) != 0)
-        return -1;
-    if (owner || (c->tenant != NULL && !owned))
-        return 0;
-    return err_set(err, ERR_FORBIDDEN, "not_owner", "Only the owners of \"%.*s\"%s may %s.",
-                   TEXT_ARG(c->name), c->tenant != NULL ? " and of its tenant" : "",
-                   gravity == CHANGE_OPEN ? "change it" : "remove it or say who owns it");
-}
-
-/* Opens the transaction and reads the package; checks ownership and, if given, the revision. */
-static int begin(const struct change *c, enum gravity gravity, struct db_tx *tx, struct text rev,
-                 struct package *p, struct err *err)
+int change_begin(const struct change *c, enum permission_need need, struct db_tx *tx,
+                 struct text rev, struct package *p, struct err *err)
 {
     if (db_begin(tx, c->registry->config.control, err) != 0 ||
-        package_get(tx->conn, c->pool, c->name, p, err) != 0 ||
-        check_owner(c, tx->conn, gravity, err) != 0)
+        package_get(tx->conn, c->pool, c->name, p, err) != 0)
+        return -1;
+    struct permission ask = {tx->conn, c->pool, c->who, c->tenant, c->name};
+    if (permission_check(&ask, need, err) != 0)
         return -1;
     return package_check_rev(c->pool, p, rev, err);
 }
 
-static int end(const struct change *c, struct db_tx *tx, struct err *err)
+int change_end(const struct change *c, struct db_tx *tx, struct err *err)
 {
     if (package_finish(tx->conn, c->pool, c->name, clock_wall_ms(), err) != 0 ||
         db_commit(tx, err) != 0)
@@ -82,7 +41,7 @@ static int no_version(const struct change *c, struct text version, struct err *e
                    TEXT_ARG(text_sub(version, 0, 64)), TEXT_ARG(c->name));
 }
 
-static int tell(const struct change *c, struct db_conn *conn, struct hook_note note,
+int change_tell(const struct change *c, struct db_conn *conn, struct hook_note note,
                 struct err *err)
 {
     note.tenant = c->tenant;
@@ -95,23 +54,50 @@ int change_set_tag(const struct change *c, struct text tag, struct text version,
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
-    if (pkgname_check_tag(tag, err) != 0 || begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (pkgname_check_tag(tag, err) != 0 ||
+        change_begin(c, PERMISSION_WRITE, &tx, TEXT_NONE, &p, err) != 0 ||
         package_set_tag(tx.conn, c->pool, c->name, tag, version, err) != 0 ||
-        tell(c, tx.conn, (struct hook_note){.event = HOOK_TAG, .tag = tag, .version = version},
-             err) != 0)
+        change_tell(c, tx.conn,
+                    (struct hook_note){.event = HOOK_TAG, .tag = tag, .version = version},
+                    err) != 0)
         return -1;
-    return end(c, &tx, err);
+    return change_end(c, &tx, err);
 }
 
 int change_remove_tag(const struct change *c, struct text tag, struct err *err)
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
-    if (begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (change_begin(c, PERMISSION_WRITE, &tx, TEXT_NONE, &p, err) != 0 ||
         package_remove_tag(tx.conn, c->name, tag, err) != 0 ||
-        tell(c, tx.conn, (struct hook_note){.event = HOOK_TAG, .tag = tag}, err) != 0)
+        change_tell(c, tx.conn, (struct hook_note){.event = HOOK_TAG, .tag = tag}, err) != 0)
         return -1;
-    return end(c, &tx, err);
+    return change_end(c, &tx, err);
+}
+
+int change_set_tags(const struct change *c, const struct json *doc, bool replace, struct err *err)
+{
+    static const char sql[] = "DELETE FROM package_tag WHERE package = ? AND tag <> 'latest'";
+    struct package p;
+    auto_tx struct db_tx tx = {0};
+    if (doc->type != JSON_OBJECT || doc->count == 0 || doc->count > MAX_TAGS)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_tags",
+                       "The body is an object of 1 to %d tags: {\"beta\":\"1.0.0\"}.", MAX_TAGS);
+    if (change_begin(c, PERMISSION_WRITE, &tx, TEXT_NONE, &p, err) != 0 ||
+        (replace && db_do(tx.conn, err, sql, "s", c->name) < 0))
+        return -1;
+    json_each (tag, doc) {
+        if (tag->type != JSON_STRING)
+            return err_set(err, ERR_UNPROCESSABLE, "bad_tags", "A tag names a version as text.");
+        if (pkgname_check_tag(tag->key, err) != 0 ||
+            package_set_tag(tx.conn, c->pool, c->name, tag->key, tag->text, err) != 0 ||
+            change_tell(
+                c, tx.conn,
+                (struct hook_note){.event = HOOK_TAG, .tag = tag->key, .version = tag->text},
+                err) != 0)
+            return -1;
+    }
+    return change_end(c, &tx, err);
 }
 
 static int deprecate_one(const struct change *c, struct db_tx *tx, const struct json *version,
@@ -132,7 +118,7 @@ static int deprecate_one(const struct change *c, struct db_tx *tx, const struct 
     struct hook_note note = {.event = HOOK_DEPRECATE,
                              .version = version->key,
                              .message = text.len > 0 ? text : TEXT("")};
-    return tell(c, tx->conn, note, err) == 0 ? rows : -1;
+    return change_tell(c, tx->conn, note, err) == 0 ? rows : -1;
 }
 
 int change_deprecate(const struct change *c, const struct json *doc, struct err *err)
@@ -142,7 +128,7 @@ int change_deprecate(const struct change *c, const struct json *doc, struct err 
     int changed = 0;
     auto_tx struct db_tx tx = {0};
     if (json_want_text(doc, "_rev", &rev, err) != 0 ||
-        begin(c, CHANGE_OPEN, &tx, rev, &p, err) != 0)
+        change_begin(c, PERMISSION_WRITE, &tx, rev, &p, err) != 0)
         return -1;
     json_each (version, json_get(doc, "versions")) {
         int rows = deprecate_one(c, &tx, version, err);
@@ -150,7 +136,7 @@ int change_deprecate(const struct change *c, const struct json *doc, struct err 
             return -1;
         changed += rows;
     }
-    return changed > 0 ? end(c, &tx, err) : 0;
+    return changed > 0 ? change_end(c, &tx, err) : 0;
 }
 
 struct name {
@@ -191,9 +177,9 @@ static int remove_missing(const struct change *c, struct db_tx *tx, const struct
     for (; missing != NULL; missing = missing->next)
         if (package_remove_version(tx->conn, c->pool, c->name, missing->version, by,
                                    clock_wall_ms(), err) != 0 ||
-            tell(c, tx->conn,
-                 (struct hook_note){.event = HOOK_UNPUBLISH, .version = missing->version},
-                 err) != 0)
+            change_tell(c, tx->conn,
+                        (struct hook_note){.event = HOOK_UNPUBLISH, .version = missing->version},
+                        err) != 0)
             return -1;
     return 0;
 }
@@ -206,14 +192,14 @@ int change_keep_versions(const struct change *c, const struct json *doc, struct 
     size_t left;
     auto_tx struct db_tx tx = {0};
     if (json_want_text(json_get(doc, "dist-tags"), "latest", &latest, err) != 0 ||
-        begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
+        change_begin(c, PERMISSION_OWN, &tx, rev, &p, err) != 0 ||
         remove_missing(c, &tx, json_get(doc, "versions"), &left, err) != 0)
         return -1;
     bool has_latest =
         package_get_tag(tx.conn, c->pool, c->name, TEXT("latest"), &stored, NULL) == 0;
     if (left > 0 && !has_latest && latest.len > 0)
         package_set_tag(tx.conn, c->pool, c->name, TEXT("latest"), latest, NULL);
-    return end(c, &tx, err);
+    return change_end(c, &tx, err);
 }
 
 int change_remove(const struct change *c, struct text rev, struct err *err)
@@ -221,53 +207,10 @@ int change_remove(const struct change *c, struct text rev, struct err *err)
     struct package p;
     size_t left;
     auto_tx struct db_tx tx = {0};
-    if (begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
+    if (change_begin(c, PERMISSION_OWN, &tx, rev, &p, err) != 0 ||
         remove_missing(c, &tx, NULL, &left, err) != 0)
         return -1;
-    return end(c, &tx, err);
-}
-
-/* Who they are from now on. */
-static int tell_owners(const struct change *c, struct db_conn *conn, struct err *err)
-{
-    static const char sql[] = "SELECT name FROM package_owner WHERE package = ? ORDER BY name";
-    struct text names[MAX_OWNERS];
-    struct hook_note note = {.event = HOOK_OWNER, .owners = names};
-    auto_rows struct db_rows q = {0};
-    if (db_each (&q, conn, err, sql, "s", c->name) != 0)
-        return -1;
-    while (note.n_owners < MAX_OWNERS && db_next(&q, c->pool, "s", &names[note.n_owners]))
-        note.n_owners++;
-    return q.failed ? -1 : tell(c, conn, note, err);
-}
-
-int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err)
-{
-    struct package p;
-    const struct json *list = json_get(doc, "maintainers");
-    auto_tx struct db_tx tx = {0};
-    if (list == NULL || list->type != JSON_ARRAY || list->count == 0 || list->count > MAX_OWNERS)
-        return err_set(err, ERR_UNPROCESSABLE, "bad_owners", "A package has 1 to %d owners.",
-                       MAX_OWNERS);
-    /* yarn 1 asks for the abbreviated form, which has no revision, and sends what it did not find.
-     */
-    if (text_is(rev, "undefined"))
-        rev = TEXT_NONE;
-    if (begin(c, CHANGE_OWNERS, &tx, rev, &p, err) != 0 ||
-        package_clear_owners(tx.conn, c->name, err) != 0)
-        return -1;
-    json_each (owner, list) {
-        struct text name = TEXT_NONE;
-        if (json_need_text(owner, "name", &name, err) != 0)
-            return -1;
-        const char *id = account_user_by_name(c->accounts, name);
-        if (id == NULL)
-            return err_set(err, ERR_UNPROCESSABLE, "unknown_user", "There is no user \"%.*s\".",
-                           TEXT_ARG(text_sub(name, 0, 64)));
-        if (package_add_owner(tx.conn, c->name, text_of(id), name, err) != 0)
-            return -1;
-    }
-    return tell_owners(c, tx.conn, err) != 0 ? -1 : end(c, &tx, err);
+    return change_end(c, &tx, err);
 }
 
 int change_deprecate_version(const struct change *c, struct text version, struct text message,
@@ -279,7 +222,7 @@ int change_deprecate_version(const struct change *c, struct text version, struct
     if (message.len > MAX_MESSAGE)
         return err_set(err, ERR_UNPROCESSABLE, "bad_message",
                        "A deprecation message has at most %d characters.", MAX_MESSAGE);
-    if (begin(c, CHANGE_OPEN, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (change_begin(c, PERMISSION_WRITE, &tx, TEXT_NONE, &p, err) != 0 ||
         package_get_stored(tx.conn, c->pool, c->name, version, &stored, err) != 0)
         return err->kind == ERR_NOT_FOUND && text_is(text_of(err->code), "not_found")
                    ? no_version(c, version, err)
@@ -290,58 +233,20 @@ int change_deprecate_version(const struct change *c, struct text version, struct
     struct hook_note note = {.event = HOOK_DEPRECATE,
                              .version = version,
                              .message = message.len > 0 ? message : TEXT("")};
-    return tell(c, tx.conn, note, err) != 0 ? -1 : end(c, &tx, err);
+    return change_tell(c, tx.conn, note, err) != 0 ? -1 : change_end(c, &tx, err);
 }
 
 int change_remove_version(const struct change *c, struct text version, struct err *err)
 {
     struct package p;
     auto_tx struct db_tx tx = {0};
-    if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
+    if (change_begin(c, PERMISSION_OWN, &tx, TEXT_NONE, &p, err) != 0 ||
         package_remove_version(tx.conn, c->pool, c->name, version, text_of(c->who->name),
                                clock_wall_ms(), err) != 0 ||
-        tell(c, tx.conn, (struct hook_note){.event = HOOK_UNPUBLISH, .version = version}, err) != 0)
+        change_tell(c, tx.conn, (struct hook_note){.event = HOOK_UNPUBLISH, .version = version},
+                    err) != 0)
         return -1;
-    return end(c, &tx, err);
-}
-
-/* The last owner stays, so that somebody can. */
-static int remove_owner(const struct change *c, struct db_conn *conn, struct text user,
-                        struct err *err)
-{
-    bool left = false;
-    if (package_remove_owner(conn, c->name, user, err) != 0 || has_owners(c, conn, &left, err) != 0)
-        return -1;
-    return left ? 0
-                : err_set(err, ERR_UNPROCESSABLE, "bad_owners",
-                          "A package has 1 to %d owners: name another one first.", MAX_OWNERS);
-}
-
-static int add_owner(const struct change *c, struct db_conn *conn, struct text user,
-                     struct err *err)
-{
-    static const char sql[] = "SELECT count(*) FROM package_owner WHERE package = ?";
-    const char *id = account_user_by_name(c->accounts, user);
-    int64_t n = 0;
-    if (id == NULL)
-        return err_set(err, ERR_UNPROCESSABLE, "unknown_user", "There is no user \"%.*s\".",
-                       TEXT_ARG(text_sub(user, 0, 64)));
-    if (db_get(conn, c->pool, err, sql, "s", "i", c->name, &n) != 0)
-        return -1;
-    if (n >= MAX_OWNERS)
-        return err_set(err, ERR_UNPROCESSABLE, "bad_owners", "A package has 1 to %d owners.",
-                       MAX_OWNERS);
-    return package_add_owner(conn, c->name, text_of(id), user, err);
-}
-
-int change_owner(const struct change *c, struct text user, bool is, struct err *err)
-{
-    struct package p;
-    auto_tx struct db_tx tx = {0};
-    if (begin(c, CHANGE_OWNERS, &tx, TEXT_NONE, &p, err) != 0 ||
-        (is ? add_owner(c, tx.conn, user, err) : remove_owner(c, tx.conn, user, err)) != 0)
-        return -1;
-    return tell_owners(c, tx.conn, err) != 0 ? -1 : end(c, &tx, err);
+    return change_end(c, &tx, err);
 }
 
 int change_check_detached(const struct change *c, struct text version, struct err *err)

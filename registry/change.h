@@ -1,10 +1,8 @@
 /*
- * What may be done to versions that are there: tags, deprecation, removal, owners. Each is one
- * transaction that does the whole of it, so that npm's three unguarded steps of an unpublish cannot
- * stop half-way. Rights towards the name were judged before (origin.h), ownership is judged here:
- * in the platform's scope only a package's owners change it; in a tenant's, who may publish may
- * also tag and deprecate, but removing and naming owners is for the package's owners and the
- * tenant's. A tenant's package without owners came from git and is for all who may publish.
+ * What may be done to versions that are there: tags, deprecation, removal, owners, grants. Each is
+ * one transaction that does the whole of it, so that npm's three unguarded steps of an unpublish
+ * cannot stop half-way. Rights towards the name were judged before (origin.h), the package's own
+ * permissions are judged here (permission.h).
  */
 #pragma once
 
@@ -46,6 +44,11 @@ int change_remove_version(const struct change *c, struct text version, struct er
 int change_owner(const struct change *c, struct text user, bool is, struct err *err);
 /* doc.maintainers[].name: users who are there; at least one. */
 int change_owners(const struct change *c, const struct json *doc, struct text rev, struct err *err);
+/* doc: {"beta":"1.0.0"}. With replace the other tags but latest go. */
+int change_set_tags(const struct change *c, const struct json *doc, bool replace, struct err *err);
+/* What a team may do with the package; permission absent: nothing any more. ERR_NOT_FOUND
+ * "team_not_found", "grant_not_found"; ERR_UNPROCESSABLE "bad_permission". */
+int change_grant(const struct change *c, struct text team, struct text permission, struct err *err);
 /* The second half of npm's unpublish: 0 when the version of that tarball is gone already.
  * ERR_CONFLICT "version_in_use" while it is there, ERR_NOT_FOUND when it never was. */
 int change_check_detached(const struct change *c, struct text version, struct err *err);

@@ -7,6 +7,7 @@
 #include "core/pool.h"
 #include "registry/package.h"
 #include "registry/pkgname.h"
+#include "registry/star.h"
 
 #define MAX_NODES 200000
 
@@ -142,12 +143,13 @@ static int add_top(struct building *b, const struct package *p)
                               "package = ? AND version = ?";
     static const char *const hoisted[] = {"description", "author", "contributors", "repository",
                                           "homepage",    "bugs",   "license",      "keywords"};
-    struct text manifest, readme, readme_name, owners;
+    struct text manifest, readme, readme_name, owners, users;
     struct json *doc;
     if (db_get(b->conn, b->pool, b->err, sql, "ss", "sss", b->name.full, p->latest, &manifest,
                &readme, &readme_name) != 0 ||
         json_read(b->pool, manifest, MAX_NODES, &doc, b->err) != 0 ||
-        package_owners_json(b->conn, b->pool, b->name.full, &owners, b->err) != 0)
+        package_owners_json(b->conn, b->pool, b->name.full, &owners, b->err) != 0 ||
+        star_users(b->conn, b->pool, b->name.full, &users, b->err) != 0)
         return -1;
     for (size_t i = 0; i < sizeof hoisted / sizeof hoisted[0]; i++) {
         const struct json *node = json_get(doc, hoisted[i]);
@@ -158,6 +160,10 @@ static int add_top(struct building *b, const struct package *p)
     }
     buf_str(b->out, ",\"maintainers\":");
     buf_text(b->out, owners);
+    if (!text_is(users, "{}")) {
+        buf_str(b->out, ",\"users\":");
+        buf_text(b->out, users);
+    }
     if (readme.base != NULL) {
         member(b->out, "readme", readme);
         if (readme_name.base != NULL)

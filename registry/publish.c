@@ -13,6 +13,7 @@
 #include "registry/manifest.h"
 #include "registry/origin.h"
 #include "registry/package.h"
+#include "registry/permission.h"
 #include "registry/signature/signature.h"
 #include "registry/versiondoc.h"
 
@@ -29,7 +30,8 @@ struct work {
     const struct json *published;
     struct text tags[MAX_TAGS];
     size_t n_tags;
-    bool owner_rules;  /* only owners publish what is there already */
+    const struct identity
+        *who;          /* whose right to the package is judged; NULL: a build of its tenant */
     bool anyone_again; /* the same bytes are a success whoever sent them */
     unsigned char sha512_sum[SHA512_BYTES], sha1_sum[SHA1_BYTES];
     struct manifest manifest;
@@ -108,16 +110,10 @@ static int judge_stored(struct work *w, struct db_conn *conn, struct err *err)
                    TEXT_ARG(w->v.version));
 }
 
-static int check_owner(struct work *w, struct db_conn *conn, struct err *err)
+static int check_may(struct work *w, struct db_conn *conn, struct err *err)
 {
-    bool owner = false;
-    if (!w->owner_rules)
-        return 0;
-    if (package_is_owner(conn, w->pool, w->name.full, w->v.publisher_id, &owner, err) != 0)
-        return -1;
-    return owner ? 0
-                 : err_set(err, ERR_FORBIDDEN, "not_owner",
-                           "Only the owners of \"%.*s\" may publish it.", TEXT_ARG(w->name.full));
+    struct permission ask = {conn, w->pool, w->who, w->tenant, w->name.full};
+    return w->who == NULL ? 0 : permission_check(&ask, PERMISSION_WRITE, err);
 }
 
 /* The package's row, made when this is its first version. */
@@ -127,7 +123,7 @@ static int open_package(struct work *w, struct db_conn *conn, bool *new_scope, s
     struct err why;
     *new_scope = false;
     if (package_get(conn, w->pool, w->name.full, &p, &why) == 0)
-        return check_owner(w, conn, err);
+        return check_may(w, conn, err);
     if (why.kind != ERR_NOT_FOUND)
         return err_set(err, why.kind, why.code, "%s", why.text);
     if (package_create(conn, w->pool, w->name.full, w->tenant, w->v.published_ms, new_scope, err) !=
@@ -243,7 +239,7 @@ static int look_ahead(struct work *w, struct err *err)
         return -1;
     if (package_get(r.conn, w->pool, w->name.full, &p, NULL) != 0)
         return 0;
-    if (check_owner(w, r.conn, err) != 0)
+    if (check_may(w, r.conn, err) != 0)
         return -1;
     if (package_get_stored(r.conn, w->pool, w->name.full, w->v.version, &old, NULL) != 0 ||
         old.bytes == w->v.bytes)
@@ -305,7 +301,7 @@ int publish_document(struct registry *registry, struct pool *pool,
     struct work *w = pool_zalloc(pool, sizeof *w);
     w->registry = registry;
     w->pool = pool;
-    w->owner_rules = req->tenant == NULL && !req->who->admin;
+    w->who = req->who;
     w->v = (struct package_version){.publisher = text_of(req->who->name),
                                     .publisher_id = text_of(req->who->user),
                                     .source = TEXT("publish")};
@@ -373,6 +369,7 @@ int registry_publish_tarball(struct registry *registry, struct pool *pool,
     w->tenant = spec->tenant;
     w->tarball = spec->tarball;
     w->anyone_again = true;
+    w->who = spec->who;
     w->v = (struct package_version){.publisher = spec->user,
                                     .publisher_id = text_of(spec->user_id),
                                     .source = text_of(source_names[spec->source]),

@@ -21,6 +21,7 @@
 #include "registry/routes.h"
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
+#include "registry/team/routes.h"
 #include "registry/upkeep.h"
 #include "registry/uplink/outside.h"
 #include "registry/uplink/uplinks.h"
@@ -236,7 +237,10 @@ int registry_routes(struct registry *registry, struct router *router, struct err
 {
     if (catalogue_routes(registry, router, err) != 0 ||
         routes_packages(registry, router, err) != 0 ||
-        routes_publishing(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
+        routes_publishing(registry, router, err) != 0 ||
+        routes_access(registry, router, err) != 0 || routes_star(registry, router, err) != 0 ||
+        team_npm_routes(registry, router, err) != 0 ||
+        team_api_routes(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_profile(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||

@@ -19,6 +19,7 @@ struct blobs;
 struct db;
 struct err;
 struct fetcher;
+struct identity;
 struct operations;
 struct pool;
 struct ready;
@@ -108,12 +109,14 @@ struct tarball_publish {
     struct text tag;     /* absent: "latest" for releases, "next" for prereleases */
     struct text user;    /* user name, shown as publisher */
     const char *user_id; /* NULL: the system */
+    const struct identity
+        *who; /* NULL: a build; else one whose permission for the package counts */
     enum tarball_source source;
     struct text commit; /* absent: none */
 };
 /* name and version of what is now there, in pool. ERR_UNPROCESSABLE "bad_bundle", "bad_manifest",
- * "wrong_name", "wrong_version", "bad_package_name"; ERR_FORBIDDEN "wrong_scope"; ERR_CONFLICT
- * "version_exists", "version_removed". The same bytes again are a success. */
+ * "wrong_name", "wrong_version", "bad_package_name"; ERR_FORBIDDEN "wrong_scope", "not_granted";
+ * ERR_CONFLICT "version_exists", "version_removed". The same bytes again are a success. */
 int registry_publish_tarball(struct registry *registry, struct pool *pool,
                              const struct tarball_publish *spec, struct text *name,
                              struct text *version, struct err *err);

@@ -252,21 +252,6 @@ static void get_tarball(struct call *c)
     warm_file(warm, c, MIME_TARBALL, &found);
 }
 
-static void get_visibility(struct call *c)
-{
-    struct asked a;
-    struct json_writer w;
-    auto_buf struct buf out = {0};
-    if (!asked_to_read(c, &a))
-        return;
-    buf_init(&out, 100);
-    json_writer_init(&w, &out);
-    json_open(&w);
-    json_put_bool(&w, "public", a.origin.kind != ORIGIN_TENANT);
-    json_close(&w);
-    call_json(c, 200, &out);
-}
-
 static const struct route table[] = {
     {.method = "GET",
      .path = "/npm/:pkg",
@@ -294,11 +279,6 @@ static const struct route table[] = {
      .lane = LANE_ARCHIVE,
      .faces = FACES,
      .summary = "The dist-tags"},
-    {.method = "GET",
-     .path = "/npm/-/package/:pkg/visibility",
-     .handle = get_visibility,
-     .faces = FACES,
-     .summary = "Whether everybody may read it"},
 };
 
 int routes_packages(struct registry *registry, struct router *router, struct err *err)

@@ -11,6 +11,7 @@
 #include "registry/packument.h"
 #include "registry/publish.h"
 #include "registry/routes.h"
+#include "registry/star.h"
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 /* The largest tarball as base64 and its manifest, or a packument with all its versions. */
@@ -62,11 +63,6 @@ static void publish(struct call *c, const struct asked *a, const struct json *do
     answer_ok(c, result.again ? 200 : 201, a);
 }
 
-static int refuse_stars(struct err *err)
-{
-    return err_set(err, ERR_NOT_FOUND, "no_stars", "Stars are not kept here.");
-}
-
 static int refuse_other(struct err *err)
 {
     return err_set(
@@ -74,15 +70,38 @@ static int refuse_other(struct err *err)
         "The document carries neither a version with its tarball nor anything to change.");
 }
 
+/* npm's star: the document as it was read, with or without the asker among its users. */
+static void star(struct call *c, const struct asked *a, const struct json *doc)
+{
+    const struct json *mark = json_get_text(json_get(doc, "users"), text_of(c->who->name));
+    star_answer(c, a, mark != NULL && (mark->type != JSON_BOOL || mark->boolean));
+}
+
+/* A star is the asker's own matter: who may read may give it. */
+static bool asked_to_put(struct call *c, struct asked *a)
+{
+    struct text command = call_header(c, "npm-command");
+    bool star = text_is(command, "star") || text_is(command, "unstar");
+    return star ? asked_to_read(c, a) : asked_to_write(c, a);
+}
+
 static void put_package(struct call *c)
 {
     struct asked a;
     struct err err;
     struct json *doc;
-    if (!asked_to_write(c, &a) ||
+    if (!asked_to_put(c, &a) ||
         !asked_went_well(c, document_read(c->pool, c->body, &doc, &err), &err))
         return;
+    if (document_kind(doc) == DOCUMENT_STARS) {
+        star(c, &a, doc);
+        return;
+    }
     struct change change = change_of(c, &a);
+    /* The command's name opened the door for a star only. */
+    if (!asked_went_well(c, origin_check_write(a.registry, c->who, &a.origin, a.name.full, &err),
+                         &err))
+        return;
     switch (document_kind(doc)) {
     case DOCUMENT_PUBLISH:
         publish(c, &a, doc);
@@ -93,10 +112,7 @@ static void put_package(struct call *c)
     case DOCUMENT_OWNERS:
         answer_change(c, &a, change_owners(&change, doc, TEXT_NONE, &err), &err);
         return;
-    case DOCUMENT_STARS:
-        answer_change(c, &a, refuse_stars(&err), &err);
-        return;
-    case DOCUMENT_OTHER:
+    default:
         break;
     }
     answer_change(c, &a, refuse_other(&err), &err);
@@ -113,15 +129,16 @@ static void put_revision(struct call *c)
         return;
     struct change change = change_of(c, &a);
     int failed;
+    if (document_kind(doc) == DOCUMENT_STARS) {
+        star(c, &a, doc);
+        return;
+    }
     switch (document_kind(doc)) {
     case DOCUMENT_VERSIONS:
         failed = change_keep_versions(&change, doc, rev, &err);
         break;
     case DOCUMENT_OWNERS:
         failed = change_owners(&change, doc, rev, &err);
-        break;
-    case DOCUMENT_STARS:
-        failed = refuse_stars(&err);
         break;
     default:
         failed = refuse_other(&err);
@@ -166,6 +183,27 @@ static void put_tag(struct call *c)
             ? change_set_tag(&change, call_param(c, "tag"), doc->text, &err)
             : err_set(&err, ERR_INVALID, "bad_json", "The body is a version as JSON text.");
     answer_change(c, &a, failed, &err);
+}
+
+static void set_tags(struct call *c, bool replace)
+{
+    struct asked a;
+    struct err err;
+    const struct json *doc;
+    if (!asked_to_write(c, &a) || !asked_went_well(c, call_json_body(c, &doc, &err), &err))
+        return;
+    struct change change = change_of(c, &a);
+    answer_change(c, &a, change_set_tags(&change, doc, replace, &err), &err);
+}
+
+static void post_tags(struct call *c)
+{
+    set_tags(c, false);
+}
+
+static void put_tags(struct call *c)
+{
+    set_tags(c, true);
 }
 
 static void delete_tag(struct call *c)
@@ -219,6 +257,18 @@ static const struct route table[] = {
      .who = WHO_USER,
      .faces = FACES,
      .summary = "Removes a dist-tag"},
+    {.method = "POST",
+     .path = "/npm/-/package/:pkg/dist-tags",
+     .handle = post_tags,
+     .who = WHO_USER,
+     .faces = FACES,
+     .summary = "Sets several dist-tags"},
+    {.method = "PUT",
+     .path = "/npm/-/package/:pkg/dist-tags",
+     .handle = put_tags,
+     .who = WHO_USER,
+     .faces = FACES,
+     .summary = "Sets the dist-tags: others but latest go"},
 };
 
 int routes_publishing(struct registry *registry, struct router *router, struct err *err)

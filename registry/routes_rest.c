@@ -5,10 +5,11 @@
 
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 
+/* The row's summary is the sentence: docs/npm.md lists what is not offered, and a test compares. */
 static bool answer_absent(struct call *c)
 {
     struct err err;
-    err_set(&err, ERR_NOT_FOUND, "not_offered", "This registry does not offer that.");
+    err_set(&err, ERR_NOT_FOUND, "not_offered", "%s", c->route->summary);
     call_fail(c, &err);
     return true;
 }
@@ -18,16 +19,32 @@ static void absent(struct call *c)
     answer_absent(c);
 }
 
-#define ABSENT(verb, what)                                                                         \
+#define ABSENT(verb, what, why)                                                                    \
     {                                                                                              \
-        .method = (verb), .path = (what), .handle = absent, .faces = FACES, .ready = answer_absent \
+        .method = (verb), .path = (what), .handle = absent, .faces = FACES,                        \
+        .ready = answer_absent, .summary = (why)                                                   \
     }
+#define HOOKS "Webhooks are kept in the portal, not by npm hook, which npm itself gave up."
+#define WHOLE "There is no list of everything: npm search says what there is."
+#define CHANGES "There is no feed of changes: webhooks tell of them."
+#define OLD_TEAM                                                                                   \
+    "Teams are not asked for at this address, which is older than npm's: use npm or pnpm."
+#define REST "This registry does not offer that."
 
 static const struct route table[] = {
-    ABSENT("GET", "/npm/*rest"),
-    ABSENT("PUT", "/npm/*rest"),
-    ABSENT("POST", "/npm/*rest"),
-    ABSENT("DELETE", "/npm/*rest"),
+    ABSENT("GET", "/npm/-/npm/v1/hooks", HOOKS),
+    ABSENT("POST", "/npm/-/npm/v1/hooks/hook", HOOKS),
+    ABSENT("GET", "/npm/-/npm/v1/hooks/hook/:id", HOOKS),
+    ABSENT("PUT", "/npm/-/npm/v1/hooks/hook/:id", HOOKS),
+    ABSENT("DELETE", "/npm/-/npm/v1/hooks/hook/:id", HOOKS),
+    ABSENT("GET", "/npm/-/all", WHOLE),
+    ABSENT("GET", "/npm/-/all/since", WHOLE),
+    ABSENT("GET", "/npm/-/_changes", CHANGES),
+    ABSENT("PUT", "/npm/team/:org", OLD_TEAM),
+    ABSENT("GET", "/npm/*rest", REST),
+    ABSENT("PUT", "/npm/*rest", REST),
+    ABSENT("POST", "/npm/*rest", REST),
+    ABSENT("DELETE", "/npm/*rest", REST),
 };
 
 int routes_rest(struct registry *registry, struct router *router, struct err *err)

@@ -151,6 +151,7 @@ static void post_package(struct call *c)
                                    .tag = call_query(c, "tag"),
                                    .user = text_of(c->who->name),
                                    .user_id = c->who->user,
+                                   .who = c->who,
                                    .source = TARBALL_UPLOAD};
     struct text name, version;
     struct json_writer w;

@@ -9,15 +9,20 @@ const exec = promisify(execFile)
 const own = join(root, 'build', 'node', 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
 export const node = existsSync(own) ? own : process.execPath
 
-// name -> package, script inside it
+// What npm's platform packages call this machine.
+const platform = `linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}`
+
+// name -> package, script or program inside it
 const kinds = {
   npm10: ['npm@10', 'npm/bin/npm-cli.js'],
   npm11: ['npm@11', 'npm/bin/npm-cli.js'],
   npm12: ['npm@12', 'npm/bin/npm-cli.js'],
   pnpm10: ['pnpm@10', 'pnpm/bin/pnpm.cjs'],
-  pnpm12: ['pnpm@12', 'pnpm/bin/pnpm.mjs'],
+  pnpm11: ['pnpm@11', 'pnpm/bin/pnpm.mjs'],
+  pnpm12: ['pnpm@12', `@pnpm/exe.linux-${process.arch}/pnpm`],
   yarn1: ['yarn@1', 'yarn/bin/yarn.js'],
   berry: ['@yarnpkg/cli-dist@4', '@yarnpkg/cli-dist/bin/yarn.js'],
+  bun: [`@oven/bun-${platform}@1`, `@oven/bun-${platform}/bin/bun`],
 }
 
 export async function client(name) {
@@ -43,7 +48,8 @@ export class Machine {
     this.token(token)
     // Nothing of the caller's npm may shine through: it sets npm_config_* for its scripts.
     const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !/^npm_/i.test(k)))
-    this.env = { ...env, HOME: this.home, npm_config_userconfig: join(this.home, '.npmrc'), npm_config_cache: join(this.home, 'cache'),
+    // What is published for a test is young, and each client has its own word against that.
+    this.env = { ...env, HOME: this.home, pnpm_config_minimum_release_age: '0', PNPM_CONFIG_MINIMUM_RELEASE_AGE: '0', npm_config_userconfig: join(this.home, '.npmrc'), npm_config_cache: join(this.home, 'cache'),
       YARN_IGNORE_PATH: '1', YARN_ENABLE_TELEMETRY: '0', YARN_ENABLE_IMMUTABLE_INSTALLS: 'false', NO_UPDATE_NOTIFIER: '1', CI: 'true' }
   }
 
@@ -73,7 +79,12 @@ export class Machine {
   }
 
   project(name = 'project') {
-    return this.folder(name, { 'package.json': { name, version: '1.0.0', private: true } })
+    return this.folder(name, { 'package.json': { name, version: '1.0.0', private: true }, ...this.kind === 'berry' && { 'yarn.lock': '' } })
+  }
+
+  // A client is a script for Node.js or a program of its own.
+  command(args) {
+    return /\.[cm]?js$/.test(this.path) ? [node, [this.path, ...args]] : [this.path, args]
   }
 
   async run(cwd, ...args) {
@@ -87,7 +98,7 @@ export class Machine {
 
   async exec(cwd, args) {
     try {
-      return await exec(node, [this.path, ...args], { cwd, env: this.env, timeout: 120000, maxBuffer: 64 << 20 })
+      return await exec(...this.command(args), { cwd, env: this.env, timeout: 120000, maxBuffer: 64 << 20 })
     } catch (error) {
       throw new Error(`${this.kind} ${args.join(' ')}: ${error.code ?? error.signal}\n${error.stdout}\n${error.stderr}`)
     }
@@ -105,7 +116,7 @@ export class Machine {
 
   // Started, not awaited: its output grows in .text.
   start(cwd, ...args) {
-    const child = spawn(node, [this.path, ...args], { cwd, env: this.env, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(...this.command(args), { cwd, env: this.env, stdio: ['pipe', 'pipe', 'pipe'] })
     child.text = ''
     for (const s of [child.stdout, child.stderr]) s.on('data', (chunk) => (child.text += chunk))
     child.ended = new Promise((done) => child.once('close', (code) => done(code)))

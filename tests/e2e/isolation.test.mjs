@@ -67,6 +67,7 @@ describe('two tenants', () => {
     ada = { cookie: await r.login('ada', 'ada has a password'), token: await r.token('ada', 't') }
     eve = { cookie: await r.login('eve', 'eve has a password'), token: await r.token('eve', 't') }
     await npm(r.npmEnv(ada.token), hello, 'publish')
+    await r.api('POST', '/api/v1/tenants/demo/teams', { name: 'devs' }, { authorization: `Bearer ${ada.token}` })
     cookies = {
       'one.localhost': await instanceCookie(r, ada.cookie, 'one.localhost'),
       'two.localhost': await instanceCookie(r, eve.cookie, 'two.localhost'),
@@ -78,7 +79,9 @@ describe('two tenants', () => {
     const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/hooks',
       '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/instances/one/modules', '/api/v1/packages/@demo/node-red-hello/users', '/api/v1/packages/@demo/node-red-hello/needs',
       '/api/v1/packages/@demo/node-red-hello/downloads', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/contents', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/files/package.json', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
-      '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz']
+      '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz', '/api/v1/packages/@demo/node-red-hello/access', '/api/v1/tenants/demo/teams', '/api/v1/tenants/demo/teams/devs',
+      '/npm/-/org/demo/user', '/npm/-/org/demo/team', '/npm/-/org/demo/package', '/npm/-/team/demo/devs/user', '/npm/-/team/demo/devs/package',
+      ...['access', 'visibility', 'collaborators', 'dist-tags'].map((what) => `/npm/-/package/@demo%2fnode-red-hello/${what}`)]
     for (const path of hidden) {
       for (const headers of [{ cookie: eve.cookie }, { authorization: `Bearer ${eve.token}` }]) {
         const answer = await r.api('GET', path, undefined, headers)
@@ -96,12 +99,25 @@ describe('two tenants', () => {
       ['DELETE', '/api/v1/instances/one?confirm=one'], ['PUT', '/api/v1/tenants/demo/theme', {}], ['PUT', '/api/v1/tenants/demo/members/eve', { role: 'owner' }],
       ['POST', '/api/v1/tenants/demo/packages', {}], ['DELETE', '/api/v1/packages/@demo/node-red-hello?confirm=@demo/node-red-hello'],
       ['POST', '/api/v1/tenants/demo/hooks', { url: 'https://example.org/' }], ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
+      ['POST', '/api/v1/tenants/demo/teams', { name: 'mine' }], ['POST', '/api/v1/tenants/demo/teams/devs/members', { user: 'eve' }], ['DELETE', '/api/v1/tenants/demo/teams/devs'],
+      ['POST', '/api/v1/packages/@demo/node-red-hello/owners', { user: 'eve' }], ['PUT', '/api/v1/packages/@demo/node-red-hello/access/teams/devs', { permission: 'read-write' }],
       ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }],
       ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })
       assert.ok([403, 404].includes(answer.status), `${method} ${path} answered ${answer.status}`)
     }
+    const asked = [['PUT', '-/org/demo/user', { user: 'eve', role: 'owner' }], ['DELETE', '-/org/demo/user', { user: 'ada' }], ['PUT', '-/org/demo/team', { name: 'mine' }],
+      ['DELETE', '-/team/demo/devs', undefined], ['PUT', '-/team/demo/devs/user', { user: 'eve' }], ['PUT', '-/package/@demo%2fnode-red-hello/owners', { user: 'eve' }],
+      ['PUT', '-/team/demo/devs/package', { package: '@demo/node-red-hello', permissions: 'read-write' }], ['PUT', '-/user/package/@demo%2fnode-red-hello/star', undefined],
+      ['PUT', '-/team/other/devs/package', { package: '@demo/node-red-hello', permissions: 'read-write' }], ['PUT', '-/user/v1/star', { package: '@demo/node-red-hello' }],
+      ['POST', '-/package/@demo%2fnode-red-hello/dist-tags', { mine: '1.0.0' }], ['POST', '-/package/@demo%2fnode-red-hello/access', { access: 'restricted' }]]
+    for (const [method, path, body] of asked) {
+      const answer = await r.api(method, `/npm/${path}`, body, { authorization: `Bearer ${eve.token}` })
+      assert.ok([403, 404].includes(answer.status), `${method} ${path} answered ${answer.status}`)
+    }
+    for (const path of ['-/user/ada/package', '-/user/ada/stars'])
+      assert.deepEqual((await r.api('GET', `/npm/${path}`, undefined, { authorization: `Bearer ${eve.token}` })).body, {}, path)
     await assert.rejects(npm(r.npmEnv(eve.token), hello, 'publish'))
     assert.equal((await r.instanceState('one')).state, 'running')
   })
