@@ -223,7 +223,7 @@ int legacy_take(struct legacy *legacy, struct pool *pool, struct text token, str
     unsigned char sum[SHA256_BYTES];
     char id[ACCOUNT_ID];
     const char *user;
-    bool read_only;
+    bool read_only = false;
     if (!read_token(legacy, pool, token, &said))
         return refuse(err, "This token is not valid here.");
     sha256(token, sum);
