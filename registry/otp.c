@@ -85,24 +85,45 @@ bool otp_asked_of_person(struct registry *registry, struct call *c)
     return ask(registry, c, false);
 }
 
-bool otp_asked(struct registry *registry, struct call *c, struct text package)
+static bool refuse(struct call *c, const char *code, const char *sentence)
+{
+    struct err err;
+    err_set(&err, ERR_FORBIDDEN, code, "%s", sentence);
+    call_fail(c, &err);
+    return false;
+}
+
+/* With the package's own rule: *anyone, everybody with a second factor is asked. */
+static bool keeps_rule(struct registry *registry, struct call *c, struct text package, bool *anyone)
 {
     struct otp_rule rule = {0};
     struct err err;
-    if (c->who->user == NULL) /* a machine that is trusted, or the server's own user */
-        return true;
-    if (package.base != NULL && read_rule(registry, c, package, &rule, &err) != 0) {
+    if (read_rule(registry, c, package, &rule, &err) != 0) {
         call_fail(c, &err);
         return false;
     }
-    if (!rule.required)
-        return ask(registry, c, true);
-    if (c->who->factor != FACTOR_NONE)
-        return ask(registry, c, false);
-    err_set(&err, ERR_FORBIDDEN, "factor_required",
-            "Only who has a second factor may change \"%.*s\": npm profile enable-2fa, or your "
-            "account's page in the portal.",
-            TEXT_ARG(text_sub(package, 0, 80)));
-    call_fail(c, &err);
-    return false;
+    *anyone = rule.required;
+    if (!rule.required || c->who->factor != FACTOR_NONE)
+        return true;
+    return refuse(c, "factor_required",
+                  "Only who has a second factor may change this package: npm profile enable-2fa, "
+                  "or your account's page in the portal.");
+}
+
+bool otp_asked(struct registry *registry, struct call *c, struct text package)
+{
+    bool anyone = false;
+    if (c->who->user == NULL) /* a machine that is trusted, or the server's own user */
+        return true;
+    return keeps_rule(registry, c, package, &anyone) && ask(registry, c, !anyone);
+}
+
+bool otp_asked_to_judge(struct registry *registry, struct call *c, struct text package)
+{
+    bool anyone = false;
+    if (c->who->user == NULL && c->who->admin)
+        return true;
+    if (c->who->user == NULL)
+        return refuse(c, "person_needed", "This version waits for a person.");
+    return keeps_rule(registry, c, package, &anyone) && ask(registry, c, false);
 }

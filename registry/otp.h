@@ -10,11 +10,15 @@
 struct call;
 struct registry;
 
-/* True: go on. Answers the call and returns false when a code is due and not there, or wrong. With
- * package, its own rule counts too (otp_rule_set); absent: none. */
+/* True: go on. Answers the call and returns false when a code is due and not there, or wrong. The
+ * package's own rule counts too (otp_rule_set). */
 bool otp_asked(struct registry *registry, struct call *c, struct text package);
 /* For what a person may with any second factor only by a code: tokens, profile. */
 bool otp_asked_of_person(struct registry *registry, struct call *c);
+
+/* For a version that was handed in and waits for a person: a code of whoever has a second factor,
+ * whatever its mode, and no token that needs none. */
+bool otp_asked_to_judge(struct registry *registry, struct call *c, struct text package);
 
 /* A package may ask a code of everybody who changes it; machines' tokens count as one or not. */
 struct otp_rule {

@@ -123,6 +123,7 @@ static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct 
 {
     static const char sql[] = "SELECT (SELECT count(*) FROM package_version WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM move_version WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM stage WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM uplink_tarball WHERE sha512 = ?1)";
     struct registry *r = arg;
@@ -242,7 +243,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         team_npm_routes(registry, router, err) != 0 ||
         team_api_routes(registry, router, err) != 0 || routes_users(registry, router, err) != 0 ||
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
-        routes_profile(registry, router, err) != 0 ||
+        routes_profile(registry, router, err) != 0 || routes_stage(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         routes_hooks(registry, router, err) != 0 || routes_uplinks(registry, router, err) != 0 ||
         page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||

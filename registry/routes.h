@@ -19,6 +19,7 @@ int routes_users(struct registry *registry, struct router *router, struct err *e
 int routes_weblogin(struct registry *registry, struct router *router, struct err *err);
 int routes_tokens(struct registry *registry, struct router *router, struct err *err);
 int routes_profile(struct registry *registry, struct router *router, struct err *err);
+int routes_stage(struct registry *registry, struct router *router, struct err *err);
 int routes_signature(struct registry *registry, struct router *router, struct err *err);
 int routes_moves(struct registry *registry, struct router *router, struct err *err);
 int routes_hooks(struct registry *registry, struct router *router, struct err *err);

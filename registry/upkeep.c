@@ -8,6 +8,7 @@
 #include "registry/downloads.h"
 #include "registry/move/move.h"
 #include "registry/signature/signature.h"
+#include "registry/stage/stage.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -73,6 +74,13 @@ static void look_at_moves(struct registry *r)
         log_error("registry", err.text, NULL);
 }
 
+static void look_at_stages(struct registry *r)
+{
+    struct err err;
+    if (stage_expire(r, &err) != 0)
+        log_error("registry", err.text, NULL);
+}
+
 static void *work(void *arg)
 {
     struct upkeep *u = arg;
@@ -80,8 +88,10 @@ static void *work(void *arg)
     while (rest(u, more ? PAUSE_MS : REST_MS)) {
         more = sign(u->registry);
         count(u->registry);
-        if (!more)
-            look_at_moves(u->registry);
+        if (more)
+            continue;
+        look_at_moves(u->registry);
+        look_at_stages(u->registry);
     }
     return NULL;
 }

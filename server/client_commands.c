@@ -6,6 +6,7 @@
 #include "server/client_advisories.h"
 #include "server/client_packages.h"
 #include "server/client_registry.h"
+#include "server/client_stage.h"
 #include "server/client_uplinks.h"
 #include "server/init.h"
 #include "server/move/mover.h"
@@ -427,6 +428,11 @@ const struct command client_commands[] = {
     {"uplink rule list", "", "lists the rules in the order in which they are tried", ask_run,
      uplink_rule_list_command, "position,pattern,uplink,block,reason"},
     {"uplink rule remove", "PATTERN", "removes a rule", ask_run, uplink_rule_remove_command, ""},
+    {"stage list", "", "lists the versions that wait for approval", ask_run, stage_list_command,
+     "id,package,version,tag,actor,created_at"},
+    {"stage approve", "ID", "publishes a staged version", ask_run, stage_approve_command,
+     "name,version"},
+    {"stage reject", "ID", "removes a staged version", ask_run, stage_reject_command, ""},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

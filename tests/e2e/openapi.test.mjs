@@ -122,6 +122,8 @@ describe('openapi', () => {
     await ask('POST', '/me/factor/codes', { body: { password: r.password, code: '000000' }, status: 404 })
     await ask('PUT', '/me/factor', { body: { mode: 'none', password: r.password } })
     await ask('GET', '/me/sessions')
+    await ask('GET', '/stages', { query: '?limit=5' })
+    await ask('POST', '/stages/{id}/approve', { params: { id: 'none' }, status: 404 })
     await ask('DELETE', '/me/sessions/{id}', { params: { id: 'none' }, status: 404 })
     await ask('DELETE', '/users/{user}/factor', { params: { user: 'admin' }, status: 404 })
     await ask('POST', '/session', { body: { username: 'admin', password: r.password } })
