@@ -93,7 +93,8 @@ static bool refuse(struct call *c, const char *code, const char *sentence)
     return false;
 }
 
-/* With the package's own rule: *anyone, everybody with a second factor is asked. */
+/* With the package's own rule: *anyone, everybody with a second factor is asked, also by a token
+ * that else needs no code. */
 static bool keeps_rule(struct registry *registry, struct call *c, struct text package, bool *anyone)
 {
     struct otp_rule rule = {0};
@@ -102,8 +103,8 @@ static bool keeps_rule(struct registry *registry, struct call *c, struct text pa
         call_fail(c, &err);
         return false;
     }
-    *anyone = rule.required;
-    if (!rule.required || c->who->factor != FACTOR_NONE)
+    *anyone = rule.required && !(rule.machines && c->who->bypass_2fa);
+    if (!*anyone || c->who->factor != FACTOR_NONE)
         return true;
     return refuse(c, "factor_required",
                   "Only who has a second factor may change this package: npm profile enable-2fa, "
@@ -123,7 +124,9 @@ bool otp_asked_to_judge(struct registry *registry, struct call *c, struct text p
     bool anyone = false;
     if (c->who->user == NULL && c->who->admin)
         return true;
-    if (c->who->user == NULL)
-        return refuse(c, "person_needed", "This version waits for a person.");
+    if (c->who->user == NULL || (c->who->bypass_2fa && c->who->factor == FACTOR_NONE))
+        return refuse(c, "person_needed",
+                      "This version waits for a person: a token that asks for no second factor "
+                      "cannot judge it.");
     return keeps_rule(registry, c, package, &anyone) && ask(registry, c, false);
 }

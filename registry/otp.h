@@ -11,7 +11,7 @@ struct call;
 struct registry;
 
 /* True: go on. Answers the call and returns false when a code is due and not there, or wrong. The
- * package's own rule counts too (otp_rule_set). */
+ * own rule of package counts too (otp_rule_set); absent: none. */
 bool otp_asked(struct registry *registry, struct call *c, struct text package);
 /* For what a person may with any second factor only by a code: tokens, profile. */
 bool otp_asked_of_person(struct registry *registry, struct call *c);

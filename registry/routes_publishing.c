@@ -78,11 +78,10 @@ static void star(struct call *c, const struct asked *a, const struct json *doc)
 }
 
 /* A star is the asker's own matter: who may read may give it. */
-static bool asked_to_put(struct call *c, struct asked *a)
+static bool is_star(struct call *c)
 {
     struct text command = call_header(c, "npm-command");
-    bool star = text_is(command, "star") || text_is(command, "unstar");
-    return star ? asked_to_read(c, a) : asked_to_write(c, a);
+    return text_is(command, "star") || text_is(command, "unstar");
 }
 
 static void put_package(struct call *c)
@@ -90,18 +89,18 @@ static void put_package(struct call *c)
     struct asked a;
     struct err err;
     struct json *doc;
-    if (!asked_to_put(c, &a) ||
+    bool for_star = is_star(c);
+    if ((for_star ? !asked_to_read(c, &a) : !asked_to_write(c, &a)) ||
         !asked_went_well(c, document_read(c->pool, c->body, &doc, &err), &err))
         return;
     if (document_kind(doc) == DOCUMENT_STARS) {
         star(c, &a, doc);
         return;
     }
-    struct change change = change_of(c, &a);
     /* The command's name opened the door for a star only. */
-    if (!asked_went_well(c, origin_check_write(a.registry, c->who, &a.origin, a.name.full, &err),
-                         &err))
+    if (for_star && !asked_to_write(c, &a))
         return;
+    struct change change = change_of(c, &a);
     switch (document_kind(doc)) {
     case DOCUMENT_PUBLISH:
         publish(c, &a, doc);
