@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -287,17 +288,71 @@ void blobs_ask(struct blobs *blobs, blob_needed needed, void *arg)
     blobs->asked[blobs->n_asked++].arg = arg;
 }
 
+int blob_is_needed(struct blobs *blobs, const struct blob_id *id, bool *needed, struct err *err)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < blobs->n_asked && !is; i++) {
+        is = true;
+        if (blobs->asked[i].needed(blobs->asked[i].arg, id, &is, err) != 0)
+            return -1;
+    }
+    *needed = is;
+    return 0;
+}
+
+struct walk {
+    blob_each fn;
+    void *arg;
+    bool over;
+};
+
+static int walk_folder(struct walk *walk, const char *dir, const char *front, struct err *err)
+{
+    DIR *list = opendir(dir);
+    struct dirent *entry;
+    struct blob_id id;
+    char hex[2 * SHA512_BYTES + 1];
+
+    if (list == NULL)
+        return errno == ENOENT ? 0 : err_errno(err, "The folder %s cannot be read", dir);
+    while (!walk->over && (entry = readdir(list)) != NULL) {
+        struct stat st;
+        int n = snprintf(hex, sizeof(hex), "%s%s", front, entry->d_name);
+        if (n != (int)sizeof(hex) - 1 || !blob_from_hex(text_of(hex), &id) ||
+            fstatat(dirfd(list), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        walk->over =
+            !walk->fn(walk->arg, &id, (uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec * 1000);
+    }
+    closedir(list);
+    return 0;
+}
+
+int blobs_each(struct blobs *blobs, blob_each fn, void *arg, struct err *err)
+{
+    struct walk walk = {fn, arg, false};
+    char front[3];
+
+    for (unsigned i = 0; i < 256 && !walk.over; i++) {
+        snprintf(front, sizeof(front), "%02x", i);
+        auto_free char *dir = xprintf("%s/sha512/%s", blobs->dir, front);
+        if (walk_folder(&walk, dir, front, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int remove_unneeded(struct blobs *blobs, const struct blob_id *id, struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
+    bool needed;
 
-    for (size_t i = 0; i < blobs->n_asked; i++) {
-        bool needed = true;
-        if (blobs->asked[i].needed(blobs->asked[i].arg, id, &needed, err) != 0)
-            return -1;
-        if (needed)
-            return 0;
-    }
+    if (blob_is_needed(blobs, id, &needed, err) != 0)
+        return -1;
+    if (needed)
+        return 0;
     return file_unlink(path_of(blobs, pool, id), err);
 }
 

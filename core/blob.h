@@ -52,5 +52,12 @@ static inline void auto_hold_fn(struct blobs **held)
 typedef int (*blob_needed)(void *arg, const struct blob_id *id, bool *needed, struct err *err);
 /* Everybody who keeps names of blobs answers from then on, before one is removed; at start only. */
 void blobs_ask(struct blobs *blobs, blob_needed needed, void *arg);
+/* Does anybody need it? Without holding: true may have become false meanwhile, and the other way.
+ */
+int blob_is_needed(struct blobs *blobs, const struct blob_id *id, bool *needed, struct err *err);
+/* Tells of each blob that is there, in no order, its size and when its bytes came (wall ms), until
+ * fn returns false. What comes or goes meanwhile is told or not. */
+typedef bool (*blob_each)(void *arg, const struct blob_id *id, uint64_t bytes, int64_t stored_ms);
+int blobs_each(struct blobs *blobs, blob_each fn, void *arg, struct err *err);
 /* Removes the file unless somebody needs it; missing is success. Waits for those who hold. */
 int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err);

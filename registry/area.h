@@ -11,6 +11,7 @@ struct advisories;
 struct logins;
 struct search;
 struct signing;
+struct stock;
 struct upkeep;
 struct moves;
 struct uplinks;
@@ -24,6 +25,7 @@ struct registry {
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
     struct uplinks *uplinks;
     struct hooks *hooks;         /* NULL: not started */
+    struct stock *stock;         /* NULL: not started */
     struct upkeep *upkeep;       /* NULL: not started */
     struct signing *signing;     /* NULL: versions are not signed */
     struct moves *moves;         /* imports under way */

@@ -21,6 +21,7 @@
 #include "registry/routes.h"
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
+#include "registry/stock/stock.h"
 #include "registry/team/routes.h"
 #include "registry/upkeep.h"
 #include "registry/uplink/outside.h"
@@ -166,6 +167,7 @@ void registry_close(struct registry *registry)
     advisories_close(registry->advisories);
     hooks_stop(registry->hooks);
     upkeep_stop(registry->upkeep);
+    stock_close(registry->stock);
     if (downloads_flush(registry->downloads, &err) != 0)
         log_error("registry", err.text, NULL);
     downloads_free(registry->downloads);
@@ -217,6 +219,7 @@ int registry_start(struct registry *registry, struct err *err)
     registry->hooks = hooks_start(&hooks, err);
     if (registry->hooks == NULL)
         return -1;
+    registry->stock = stock_open(registry);
     registry->upkeep = upkeep_start(registry);
     return 0;
 }
@@ -245,10 +248,10 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_weblogin(registry, router, err) != 0 || routes_tokens(registry, router, err) != 0 ||
         routes_profile(registry, router, err) != 0 || routes_stage(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
-        routes_hooks(registry, router, err) != 0 || routes_uplinks(registry, router, err) != 0 ||
-        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
-        routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
-        audit_routes(registry, router, err) != 0)
+        routes_hooks(registry, router, err) != 0 || routes_stock(registry, router, err) != 0 ||
+        routes_uplinks(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
+        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
+        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -23,6 +23,7 @@ int routes_stage(struct registry *registry, struct router *router, struct err *e
 int routes_signature(struct registry *registry, struct router *router, struct err *err);
 int routes_moves(struct registry *registry, struct router *router, struct err *err);
 int routes_hooks(struct registry *registry, struct router *router, struct err *err);
+int routes_stock(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);
 int routes_uplinks(struct registry *registry, struct router *router, struct err *err);
 /* Whatever else clients ask below /npm/: a quick 404, since npm repeats all but 4xx. Last. */

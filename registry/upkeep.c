@@ -9,6 +9,7 @@
 #include "registry/move/move.h"
 #include "registry/signature/signature.h"
 #include "registry/stage/stage.h"
+#include "registry/stock/stock.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -92,6 +93,7 @@ static void *work(void *arg)
             continue;
         look_at_moves(u->registry);
         look_at_stages(u->registry);
+        stock_daily(u->registry->stock);
     }
     return NULL;
 }

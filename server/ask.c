@@ -166,5 +166,5 @@ int ask_run(const struct command *command, int argc, char **argv)
         command_fail(&err);
     buf_release(&ask.body);
     client_close(&ask.client);
-    return rc == 0 ? 0 : 1;
+    return rc == 0 ? ask.status : 1;
 }

@@ -24,6 +24,7 @@ struct ask {
     const char *columns;    /* the command's own unless it says others */
     const char *done;       /* without --json "WORD: done" instead of columns */
     const char *note;       /* without --json a sentence to stderr */
+    int status;             /* of the process, when the command went well */
 };
 
 int ask_run(const struct command *command, int argc, char **argv);

@@ -2,6 +2,40 @@
 
 #include "server/ask.h"
 
+/* Runs it and leaves its report. */
+static int run(struct ask *ask, const char *kind, struct err *err)
+{
+    if (ask_post(ask, pool_printf(ask->pool, "/api/v1/registry/%s", kind), err) != 0 ||
+        ask_follow(ask, NULL, err) != 0)
+        return -1;
+    return ask_get(ask, pool_printf(ask->pool, "/api/v1/registry/reports/%s", kind), err);
+}
+
+int registry_verify(struct ask *ask, struct err *err)
+{
+    bool sound = false;
+
+    if (run(ask, "verify", err) != 0 || json_want_bool(ask->doc, "sound", &sound, err) != 0)
+        return -1;
+    ask->status = sound ? 0 : 1;
+    ask->note = sound ? "All is whole." : "There are problems; each is a line above.";
+    return 0;
+}
+
+int registry_gc(struct ask *ask, struct err *err)
+{
+    const char *older = args_flag(&ask->args, "--older");
+    int64_t ms;
+
+    if (older != NULL && (!text_duration_ms(text_of(older), &ms) || ms < 0 || ms % 1000 != 0))
+        return err_set(err, ERR_INVALID, "bad_older",
+                       "--older takes a time in whole seconds, such as 1d or 2h.");
+    if (older != NULL)
+        json_put_int(&ask->w, "older_seconds", ms / 1000);
+    json_put_bool(&ask->w, "dry_run", args_flag(&ask->args, "--dry-run") != NULL);
+    return run(ask, "gc", err);
+}
+
 int registry_key_list(struct ask *ask, struct err *err)
 {
     return ask_list(ask, "/api/v1/registry/keys", err);

@@ -5,6 +5,8 @@
 struct ask;
 struct err;
 
+int registry_verify(struct ask *ask, struct err *err);
+int registry_gc(struct ask *ask, struct err *err);
 int registry_key_list(struct ask *ask, struct err *err);
 int registry_key_rotate(struct ask *ask, struct err *err);
 

@@ -160,6 +160,30 @@ struct text signing_add(struct signing *signing, struct pool *pool, struct text 
                        TEXT_ARG(b64_encode(pool, sig.base, sig.len)));
 }
 
+bool signing_holds(struct signing *signing, struct pool *pool, struct text package_version,
+                   struct text dist, struct text key)
+{
+    static const char sql[] = "SELECT public_key FROM registry_key WHERE id = ?";
+    struct json *doc;
+    struct text public_key, sig = TEXT_NONE;
+    size_t n;
+    auto_read struct db_read r = db_read(signing->control, NULL);
+    if (r.conn == NULL || json_read(pool, dist, 1000, &doc, NULL) != 0 ||
+        db_get(r.conn, pool, NULL, sql, "s", "b", key, &public_key) != 0)
+        return false;
+    json_each (signature, json_get(doc, "signatures")) {
+        struct text id = TEXT_NONE;
+        if (json_want_text(signature, "keyid", &id, NULL) == 0 && text_eq(id, key))
+            (void)json_want_text(signature, "sig", &sig, NULL);
+    }
+    char *der = pool_alloc(pool, b64_decoded_max(sig.len) + 1);
+    return sig.len > 0 && b64_decode(sig, der, &n) &&
+           sign_holds(public_key,
+                      text_printf(pool, "%.*s:%.*s", TEXT_ARG(package_version),
+                                  TEXT_ARG(integrity_of(pool, dist))),
+                      text_n(der, n));
+}
+
 struct unsigned_version {
     int64_t id;
     struct text package, version, dist;

@@ -25,6 +25,9 @@ void signing_close(struct signing *signing); /* NULL is fine */
  * dist: a JSON object with members, integrity being one of them. *key: whose it is. */
 struct text signing_add(struct signing *signing, struct pool *pool, struct text package_version,
                         struct text dist, struct text *key);
+/* Does the signature in dist hold, by the key that is called so? */
+bool signing_holds(struct signing *signing, struct pool *pool, struct text package_version,
+                   struct text dist, struct text key);
 /* From its commit on another key signs. */
 int signing_rotate(struct signing *signing, struct err *err);
 /* Signs up to most versions that were published unsigned and drops their ready bodies; *n: how

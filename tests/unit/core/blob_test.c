@@ -291,6 +291,38 @@ static void what_somebody_needs_or_may_need_stays(void **state)
     assert_content(&id, "abc");
 }
 
+struct told {
+    struct blob_id last;
+    uint64_t bytes;
+    unsigned n, most;
+};
+
+static bool tell(void *arg, const struct blob_id *id, uint64_t bytes, int64_t stored_ms)
+{
+    struct told *told = arg;
+
+    told->last = *id;
+    told->bytes += bytes;
+    return ++told->n < told->most;
+}
+
+static void each_blob_is_told_once_and_what_is_none_is_not(void **state)
+{
+    struct told told = {.most = 10}, one = {.most = 1};
+    struct blob_id id;
+    struct err err;
+
+    assert_works(blobs_each(blobs, tell, &told, &err), err);
+    assert_int_equal(told.n, 0);
+    for (int i = 0; i < 3; i++)
+        assert_works(blob_put(blobs, text_sub(TEXT("abc"), 0, (size_t)i + 1), &id, &err), err);
+    assert_works(blobs_each(blobs, tell, &told, &err), err);
+    assert_int_equal(told.n, 3);
+    assert_int_equal(told.bytes, 6);
+    assert_works(blobs_each(blobs, tell, &one, &err), err);
+    assert_int_equal(one.n, 1);
+}
+
 static struct blob_id shared;
 
 static void *remove_shared(void *arg)
@@ -340,6 +372,7 @@ static const struct CMUnitTest tests[] = {
     T(the_name_of_a_folder_that_was_there_is_synced_too),
     T(threads_may_put_the_same_content),
     T(what_somebody_needs_or_may_need_stays),
+    T(each_blob_is_told_once_and_what_is_none_is_not),
     T(bytes_that_are_being_stored_are_not_removed_beneath),
 };
 UNIT_MAIN(tests)
