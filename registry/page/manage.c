@@ -6,6 +6,8 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/change.h"
+#include "registry/manifest.h"
+#include "registry/otp.h"
 #include "registry/page/page.h"
 
 static bool asked_to_change(struct call *c, struct asked *a, struct change *change)
@@ -153,12 +155,15 @@ static void post_package(struct call *c)
                                    .user_id = c->who->user,
                                    .who = c->who,
                                    .source = TARBALL_UPLOAD};
+    struct manifest says;
     struct text name, version;
     struct json_writer w;
     struct err err;
     auto_buf struct buf out = {0};
 
-    if (!asked_went_well(
+    if (!asked_went_well(c, manifest_read(c->pool, c->body, &says, &err), &err) ||
+        !otp_asked(c->area, c, says.name) ||
+        !asked_went_well(
             c, registry_publish_tarball(c->area, c->pool, &spec, &name, &version, &err), &err))
         return;
     buf_init(&out, 4096);

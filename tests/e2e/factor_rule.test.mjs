@@ -62,6 +62,18 @@ describe('a package that asks for a second factor', { timeout: 300000 }, () => {
       assert.equal((await put('careful', '2.0.0', headers)).status, 401, JSON.stringify(headers))
   })
 
+  test('the API asks as npm\'s requests do: an upload, a tag, a deprecation, an owner', async () => {
+    const [file] = Object.values(publishDocument('@acme/rule', '2.1.0').body._attachments)
+    const upload = (headers) => fetch(`${r.url}/api/v1/tenants/acme/packages`, { method: 'POST', headers: { 'content-type': 'application/gzip', ...headers }, body: Buffer.from(file.data, 'base64') })
+    const refused = await upload(as('careful'))
+    assert.deepEqual([refused.status, refused.headers.get('www-authenticate'), (await refused.json()).code], [401, 'OTP', 'otp_required'])
+    for (const [method, path, body] of [['PUT', 'tags/old', { version: '1.0.0' }], ['PATCH', 'versions/1.0.0', { deprecated: 'old' }], ['POST', 'owners', { user: 'plain' }]]) {
+      const answer = await r.api(method, `/api/v1/packages/@acme%2frule/${path}`, body, as('careful'))
+      assert.deepEqual([answer.status, answer.body.code], [401, 'otp_required'], path)
+    }
+    assert.equal((await upload(as('careful', { 'npm-otp': codes[5] }))).status, 201)
+  })
+
   test('a token that needs no code does not judge what waits for a person', async () => {
     const staged = await r.api('POST', '/npm/-/stage/package/@acme%2frule', publishDocument('@acme/rule', '3.0.0').body, as('robot'))
     assert.equal(staged.status, 201, JSON.stringify(staged.body))

@@ -53,6 +53,13 @@ export interface Me {
   second_factor: { mode: string; pending: boolean; since: string; recovery_codes_left: number } | null
   secret?: string; otpauth?: string
 }
+export interface Stage {
+  id: string; package: string; version: string; tag: string | null; tenant: string | null; bytes: number
+  actor: string; actor_type: string; created_at: string; expires_at: string
+}
+export interface StageDetail extends Stage {
+  latest: string | null; install_scripts: boolean; dependencies: { name: string; was: string | null; now: string | null }[]; contents: Contents
+}
 export interface OwnSession { id: string; host: string; created_at: string; expires_at: string }
 export interface Member { user: string; email: string | null; role: string; since: string }
 export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
@@ -123,11 +130,12 @@ export async function api<T>(method: string, path: string, body?: unknown, code?
 
 export const get = <T,>(path: string) => api<T>('GET', path)
 // A file sent whole, with its progress from 0 to 1.
-export function send<T>(path: string, file: Blob, type: string, onProgress: (part: number) => void): Promise<T> {
+export function send<T>(path: string, file: Blob, type: string, onProgress: (part: number) => void, code?: string): Promise<T> {
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest()
     request.open('POST', `/api/v1${path}`)
     request.setRequestHeader('content-type', type)
+    if (code) request.setRequestHeader('npm-otp', code)
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total)
     request.onerror = () => fail(new ApiError({ status: 0, code: 'offline', detail: 'The server does not answer, or the connection was cut. Try again.' }))
     request.onload = () => {
@@ -135,8 +143,11 @@ export function send<T>(path: string, file: Blob, type: string, onProgress: (par
       try { body = JSON.parse(request.responseText) } catch { body = null }
       if (request.status >= 200 && request.status < 300) return done(body as T)
       const problem = (body ?? {}) as Partial<Problem>
+      const failed = () => fail(new ApiError({ status: request.status, code: problem.code ?? 'failed', detail: problem.detail ?? `The server answered with status ${request.status}.` }))
+      if (request.status === 401 && asksCode(problem.code))
+        return void askCode(problem.detail ?? '', problem.code === 'wrong_otp').then((shown) => (shown ? send<T>(path, file, type, onProgress, shown).then(done, fail) : failed()))
       if (request.status === 401) onLost()
-      fail(new ApiError({ status: request.status, code: problem.code ?? 'failed', detail: problem.detail ?? `The server answered with status ${request.status}.` }))
+      failed()
     }
     request.send(file)
   })

@@ -6,9 +6,10 @@ import { Instances } from './instances'
 import { Members } from './members'
 import { Packages } from './packages'
 import { Sources } from './sources'
+import { Staged } from './staged'
 import { TenantTheme } from './theme'
 
-const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['theme', 'Theme'], ['members', 'Members']]
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['theme', 'Theme'], ['members', 'Members']]
 
 export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
   const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
@@ -24,6 +25,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
         {tabs.map(([id, text]) => <Link key={id} to={`/ui/tenants/${slug}/${id}`} current={id === tab}>{text}</Link>)}
       </nav>
       {tab === 'packages' ? <Packages tenant={slug} may={may('package:publish')} />
+        : tab === 'staged' ? <Staged query={`tenant=${slug}`} may={may('package:publish')} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
         : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />

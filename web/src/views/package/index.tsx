@@ -3,6 +3,7 @@ import type { FunctionComponent } from 'preact'
 import { get, type PackageDetail, type Session } from '../../api'
 import { Copy, Failure, Missing, Skeleton, useLoad } from '../../parts'
 import { Link, useLocation } from '../../router'
+import { Staged } from '../staged'
 import { Files } from './files'
 import { Dependencies } from './needs'
 import { Nodes } from './nodes'
@@ -20,6 +21,7 @@ const tabs: [string, string, FunctionComponent<PagePart>][] = [
   ['needs', 'Dependencies', Dependencies],
   ['usage', 'Usage', Usage],
   ['owners', 'Owners', Owners],
+  ['staged', 'Staged', ({ p, may, reload }) => <Staged query={`package=${encodeURIComponent(p.name)}`} may={may('package:publish')} onChange={reload} />],
 ]
 
 export function PackageView({ name, session }: { name: string; session: Session }) {
