@@ -36,7 +36,8 @@ int import_end_tokens(struct ask *ask, struct err *err)
 {
     if (client_call(&ask->client, "DELETE", "/api/v1/imports/tokens", NULL, &ask->doc, err) != 0)
         return -1;
-    if (!ask->client.config.json)
-        puts("Legacy tokens that were not used so far do not count any more.");
+    puts(ask->client.config.json
+             ? "{\"ended\":true}"
+             : "Legacy tokens that were not used so far do not count any more.");
     return 0;
 }

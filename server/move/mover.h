@@ -71,4 +71,6 @@ int mover_take(struct mover *m, struct mover_package *p, struct err *err);
 
 /* The commands. */
 int import_verdaccio(struct ask *ask, struct err *err);
+int import_registry(struct ask *ask, struct err *err);
+int export_packages(struct ask *ask, struct err *err);
 int import_end_tokens(struct ask *ask, struct err *err);

@@ -127,6 +127,15 @@ describe('the command line', () => {
     assert.deepEqual((await walk('package list')).next, null)
   })
 
+  test('packages move out to a folder and in again, or from a registry', async () => {
+    const out = join(dir, 'out')
+    assert.deepEqual((await walk('registry export', '--tenant', 'acme', '--out', out)).written, 0)
+    assert.deepEqual((await walk('registry import verdaccio', out, '--tenant', 'acme')).added, 0)
+    assert.deepEqual((await walk('registry import registry', 'http://127.0.0.1:9/', '--packages', ',', '--tenant', 'acme')).packages, [])
+    assert.deepEqual(await walk('registry import end-tokens'), { ended: true })
+    assert.match((await here(['registry', 'import', 'verdaccio', join(dir, 'absent'), '--tenant', 'acme'])).stderr, /cannot be opened/)
+  })
+
   test('advisories: an import to its end, and what it brought', async () => {
     writeFileSync(join(dir, 'T-1.json'), JSON.stringify({ id: 'T-1', modified: '2026-01-01T00:00:00Z', summary: 'Weak', affected: [{ package: { ecosystem: 'npm', name: 'weak' }, versions: ['1.0.0'] }] }))
     assert.deepEqual([(await walk('advisories import', join(dir, 'T-1.json'))).state, (await walk('advisories list')).items.map((a) => a.id)], ['done', ['T-1']])
