@@ -14,6 +14,7 @@ struct signing;
 struct stock;
 struct upkeep;
 struct moves;
+struct offline;
 struct uplinks;
 
 #define MOST_TARBALL ((size_t)64 << 20)
@@ -24,6 +25,7 @@ struct registry {
     struct snapshot_slot names;    /* origin.c */
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
     struct uplinks *uplinks;
+    struct offline *offline;     /* bundles */
     struct hooks *hooks;         /* NULL: not started */
     struct stock *stock;         /* NULL: not started */
     struct upkeep *upkeep;       /* NULL: not started */

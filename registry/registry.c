@@ -16,6 +16,7 @@
 #include "registry/login.h"
 #include "registry/move/legacy.h"
 #include "registry/move/move.h"
+#include "registry/offline/offline.h"
 #include "registry/origin.h"
 #include "registry/page/page.h"
 #include "registry/routes.h"
@@ -145,6 +146,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     snapshot_slot_init(&r->names);
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
+    r->offline = offline_new(r);
     r->moves = moves_new(config->operations);
     r->downloads = downloads_new(r->config.control);
     r->advisories = advisories_open(r);
@@ -171,6 +173,8 @@ void registry_close(struct registry *registry)
     if (downloads_flush(registry->downloads, &err) != 0)
         log_error("registry", err.text, NULL);
     downloads_free(registry->downloads);
+    uplinks_stop(registry->uplinks);
+    offline_free(registry->offline);
     uplinks_close(registry->uplinks);
     signing_close(registry->signing);
     logins_free(registry->logins);
@@ -249,9 +253,10 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_profile(registry, router, err) != 0 || routes_stage(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         routes_hooks(registry, router, err) != 0 || routes_stock(registry, router, err) != 0 ||
-        routes_uplinks(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
-        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
-        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0)
+        routes_uplinks(registry, router, err) != 0 || routes_offline(registry, router, err) != 0 ||
+        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
+        routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
+        audit_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

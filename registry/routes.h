@@ -26,5 +26,6 @@ int routes_hooks(struct registry *registry, struct router *router, struct err *e
 int routes_stock(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);
 int routes_uplinks(struct registry *registry, struct router *router, struct err *err);
+int routes_offline(struct registry *registry, struct router *router, struct err *err);
 /* Whatever else clients ask below /npm/: a quick 404, since npm repeats all but 4xx. Last. */
 int routes_rest(struct registry *registry, struct router *router, struct err *err);

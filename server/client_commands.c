@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "server/ask.h"
 #include "server/client_advisories.h"
+#include "server/client_bundle.h"
 #include "server/client_packages.h"
 #include "server/client_registry.h"
 #include "server/client_stage.h"
@@ -437,6 +438,12 @@ const struct command client_commands[] = {
     {"stage approve", "ID", "publishes a staged version", ask_run, stage_approve_command,
      "name,version"},
     {"stage reject", "ID", "removes a staged version", ask_run, stage_reject_command, ""},
+    {"registry bundle export", "--packages FILE --out FILE",
+     "makes one file of all that a list, a package.json or a lock file needs, for a site without "
+     "internet",
+     ask_run, bundle_export, "packages,versions,bytes,elsewhere"},
+    {"registry bundle import", "FILE", "takes in such a file, where there is no internet", ask_run,
+     bundle_import, "packages,versions,new_versions,bytes"},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

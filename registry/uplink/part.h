@@ -37,6 +37,10 @@ struct text uplink_proxy_purpose(struct pool *pool, const char *name);
 
 const char *uplink_document_url(const struct uplink *u, struct pool *pool, struct text name);
 
+/* The full document that is kept of an uplink, whatever is known of it; -1: none. */
+int uplinks_kept_document(struct uplinks *uplinks, struct pool *pool, const char *uplink,
+                          struct text name, struct text *doc);
+
 /* A whole file as a view that lives as long as the pool. */
 int uplink_map(struct pool *pool, int fd, uint64_t bytes, struct text *out, struct err *err);
 

@@ -42,6 +42,9 @@ struct uplinks_config { /* texts are copied */
 };
 
 struct uplinks *uplinks_open(const struct uplinks_config *config, struct err *err);
+/* Whatever is asked from now on ends at once, as "stopping". */
+void uplinks_stop(struct uplinks *uplinks);
+bool uplinks_is_closing(const struct uplinks *uplinks);
 void uplinks_close(struct uplinks *uplinks); /* NULL is fine */
 /* After a commit that changed the uplinks or the rules: reads them anew, forgets what was known. */
 int uplinks_reload(struct uplinks *uplinks, struct err *err);
