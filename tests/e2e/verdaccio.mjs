@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, root, until } from './redhouse.mjs'
 
-const home = join(root, 'bench', 'verdaccio')
+const home = join(root, 'bench', 'rivals')
 
 export class Verdaccio {
   /** algorithm: of its htpasswd; jwt: tokens that nobody else can read. */
