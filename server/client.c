@@ -102,7 +102,7 @@ int client_problem(struct client *client, int status, struct text body, struct e
 int client_exchange(struct client *client, const struct fetch_request *request,
                     struct fetch_reply *reply, struct err *err)
 {
-    struct fetch_header headers[3];
+    struct fetch_header headers[4];
     struct fetch_request sent = *request;
     size_t n = request->n_headers;
 
@@ -113,6 +113,8 @@ int client_exchange(struct client *client, const struct fetch_request *request,
     if (client->token != NULL)
         headers[n++] = (struct fetch_header){TEXT("authorization"),
                                              text_printf(client->pool, "Bearer %s", client->token)};
+    if (client->config.otp != NULL)
+        headers[n++] = (struct fetch_header){TEXT("npm-otp"), text_of(client->config.otp)};
     sent.headers = headers;
     sent.n_headers = n;
     sent.unix_socket = client->socket;

@@ -118,6 +118,8 @@ const struct option config_options[] = {
      AT(url)},
     {"token-file", OPTION_PATH, 1, 4096, NULL, NULL,
      "Commands that talk to a server by --url: a file with a token.", AT(token_file)},
+    {"otp", OPTION_TEXT, 1, 40, NULL, NULL,
+     "Commands that talk to a server by --url: a one-time password of the second factor.", AT(otp)},
     {"json", OPTION_BOOL, 0, 1, "false", NULL, "Prints the answer as JSON.", AT(json)},
 };
 const size_t config_n_options = sizeof(config_options) / sizeof(config_options[0]);

@@ -20,7 +20,7 @@ struct config {
     int64_t memory, cpu_percent, pids, starts_at_once, ready_budget, source_poll_ms, hook_retry_ms,
         uplink_fresh_ms, uplink_stale_ms, uplink_timeout_ms, uplink_cache;
     /* command line as a client */
-    const char *url, *token_file;
+    const char *url, *token_file, *otp;
     bool json;
 };
 

@@ -155,7 +155,8 @@ static void reject(struct call *c)
     struct stage s;
     struct asked a;
     struct err err;
-    if (find_to_judge(c, &s, &a) && asked_went_well(c, stage_remove(c->area, &s, &err), &err))
+    if (find_to_judge(c, &s, &a) &&
+        asked_went_well(c, stage_reject(c->area, c->pool, &s, c->who, &err), &err))
         call_empty(c, 204);
 }
 

@@ -11,6 +11,7 @@
 #include "http/account.h"
 #include "registry/area.h"
 #include "registry/document.h"
+#include "registry/hook/hook.h"
 #include "registry/package.h"
 #include "registry/publish.h"
 
@@ -139,6 +140,19 @@ static int insert(struct db_conn *conn, const struct stage *s, const char *user,
                : 0;
 }
 
+static int tell(struct registry *registry, struct db_conn *conn, struct pool *pool,
+                const struct stage *s, const char *state, struct err *err)
+{
+    struct hook_note note = {.event = HOOK_STAGE,
+                             .tenant = s->tenant.base != NULL ? text_c(pool, s->tenant) : NULL,
+                             .package = s->package,
+                             .user = s->actor,
+                             .version = s->version,
+                             .tag = s->tag,
+                             .state = text_of(state)};
+    return hook_note(registry, conn, pool, &note, err);
+}
+
 static int keep(struct registry *registry, struct pool *pool, const struct stage *s,
                 const struct publish_request *req, struct text tarball, const struct text parts[2],
                 struct err *err)
@@ -149,9 +163,11 @@ static int keep(struct registry *registry, struct pool *pool, const struct stage
     if (blob_put(held, tarball, &blob, err) != 0 ||
         db_begin(&tx, registry->config.control, err) != 0 ||
         check_room(tx.conn, pool, req->tenant, s->bytes, err) != 0 ||
-        insert(tx.conn, s, req->who->user, parts, err) != 0)
+        insert(tx.conn, s, req->who->user, parts, err) != 0 ||
+        tell(registry, tx.conn, pool, s, "staged", err) != 0 || db_commit(&tx, err) != 0)
         return -1;
-    return db_commit(&tx, err);
+    hooks_wake(registry->hooks);
+    return 0;
 }
 
 int stage_put(struct registry *registry, struct pool *pool, const struct publish_request *req,
@@ -324,17 +340,30 @@ static int read_again(struct registry *registry, struct pool *pool, const struct
     return 0;
 }
 
-int stage_remove(struct registry *registry, const struct stage *stage, struct err *err)
+/* state: what of it is told, of whom; NULL: nothing. */
+static int end(struct registry *registry, struct pool *pool, const struct stage *stage,
+               const char *state, const char *by, struct err *err)
 {
     static const char sql[] = "DELETE FROM stage WHERE id = ?";
     struct blob_id blob = blob_of(stage);
+    struct stage told = *stage;
+    told.actor = text_of(by);
     {
         auto_tx struct db_tx tx = {0};
         if (db_begin(&tx, registry->config.control, err) != 0 ||
-            db_do(tx.conn, err, sql, "s", stage->id) < 0 || db_commit(&tx, err) != 0)
+            db_do(tx.conn, err, sql, "s", stage->id) < 0 ||
+            (state != NULL && tell(registry, tx.conn, pool, &told, state, err) != 0) ||
+            db_commit(&tx, err) != 0)
             return -1;
     }
+    hooks_wake(registry->hooks);
     return blob_remove(registry->config.blobs, &blob, err);
+}
+
+int stage_reject(struct registry *registry, struct pool *pool, const struct stage *stage,
+                 const struct identity *by, struct err *err)
+{
+    return end(registry, pool, stage, "rejected", by->name, err);
 }
 
 int stage_approve(struct registry *registry, struct pool *pool, const struct stage *stage,
@@ -343,7 +372,7 @@ int stage_approve(struct registry *registry, struct pool *pool, const struct sta
     if (read_again(registry, pool, stage, &req->doc, err) != 0 ||
         publish_document(registry, pool, req, result, err) != 0)
         return -1;
-    return stage_remove(registry, stage, err);
+    return end(registry, pool, stage, "approved", req->who->name, err);
 }
 
 int stage_expire(struct registry *registry, struct err *err)
@@ -364,7 +393,7 @@ int stage_expire(struct registry *registry, struct err *err)
             return -1;
     }
     for (size_t i = 0; i < n; i++)
-        if (stage_remove(registry, &due[i], err) != 0)
+        if (end(registry, pool, &due[i], NULL, NULL, err) != 0)
             return -1;
     return 0;
 }

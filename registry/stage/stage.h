@@ -56,7 +56,9 @@ int stage_list(struct registry *registry, struct pool *pool, const struct stage_
  * afterwards; of a failure it stays. */
 int stage_approve(struct registry *registry, struct pool *pool, const struct stage *stage,
                   struct publish_request *req, struct publish_result *result, struct err *err);
-int stage_remove(struct registry *registry, const struct stage *stage, struct err *err);
+/* by rejects it. */
+int stage_reject(struct registry *registry, struct pool *pool, const struct stage *stage,
+                 const struct identity *by, struct err *err);
 /* Its tarball. */
 int stage_read(struct registry *registry, struct pool *pool, const struct stage *stage,
                struct text *tarball, struct err *err);

@@ -12,7 +12,7 @@ import { instanceCookie, npm, raw, Redhouse, root, sleep, until } from './redhou
 const hello = join(root, 'fixtures', 'nodes', '@demo', 'node-red-hello')
 
 describe('two tenants', () => {
-  let r, ada, eve, cookies
+  let r, ada, eve, cookies, staged
 
   const edit = (host, path, options = {}) => raw(r, host, path, { ...options, headers: { cookie: cookies[host], origin: `http://${host}:${r.port}`, ...options.headers } })
   // Deploys a flow with one http-in whose function runs code, and asks it.
@@ -68,6 +68,7 @@ describe('two tenants', () => {
     eve = { cookie: await r.login('eve', 'eve has a password'), token: await r.token('eve', 't') }
     await npm(r.npmEnv(ada.token), hello, 'publish')
     await r.api('POST', '/api/v1/tenants/demo/teams', { name: 'devs' }, { authorization: `Bearer ${ada.token}` })
+    staged = (await r.api('POST', '/npm/-/stage/package/@demo%2fwaits', publishDocument('@demo/waits', '1.0.0').body, { authorization: `Bearer ${ada.token}` })).body.stageId
     cookies = {
       'one.localhost': await instanceCookie(r, ada.cookie, 'one.localhost'),
       'two.localhost': await instanceCookie(r, eve.cookie, 'two.localhost'),
@@ -81,6 +82,7 @@ describe('two tenants', () => {
       '/api/v1/packages/@demo/node-red-hello/downloads', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/contents', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/files/package.json', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
       '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz', '/api/v1/packages/@demo/node-red-hello/access', '/api/v1/tenants/demo/teams', '/api/v1/tenants/demo/teams/devs',
       '/npm/-/org/demo/user', '/npm/-/org/demo/team', '/npm/-/org/demo/package', '/npm/-/team/demo/devs/user', '/npm/-/team/demo/devs/package',
+      `/api/v1/stages/${staged}`, `/api/v1/stages/${staged}/tarball`, `/npm/-/stage/${staged}`, `/npm/-/stage/${staged}/tarball`,
       ...['access', 'visibility', 'collaborators', 'dist-tags'].map((what) => `/npm/-/package/@demo%2fnode-red-hello/${what}`)]
     for (const path of hidden) {
       for (const headers of [{ cookie: eve.cookie }, { authorization: `Bearer ${eve.token}` }]) {
@@ -90,7 +92,7 @@ describe('two tenants', () => {
       assert.ok([401, 404].includes((await r.api('GET', path)).status), path)
       assert.equal((await r.api('GET', path, undefined, { authorization: `Bearer ${ada.token}` })).status, 200, path)
     }
-    const lists = await Promise.all(['/api/v1/instances', '/api/v1/packages', '/api/v1/tenants'].map((p) => r.api('GET', p, undefined, { cookie: eve.cookie })))
+    const lists = await Promise.all(['/api/v1/instances', '/api/v1/packages', '/api/v1/tenants', '/api/v1/stages', '/npm/-/stage', '/api/v1/me', '/api/v1/me/sessions'].map((p) => r.api('GET', p, undefined, { cookie: eve.cookie })))
     for (const list of lists) assert.ok(!JSON.stringify(list.body).includes('demo'), JSON.stringify(list.body))
   })
 
@@ -102,6 +104,7 @@ describe('two tenants', () => {
       ['POST', '/api/v1/tenants/demo/teams', { name: 'mine' }], ['POST', '/api/v1/tenants/demo/teams/devs/members', { user: 'eve' }], ['DELETE', '/api/v1/tenants/demo/teams/devs'],
       ['POST', '/api/v1/packages/@demo/node-red-hello/owners', { user: 'eve' }], ['PUT', '/api/v1/packages/@demo/node-red-hello/access/teams/devs', { permission: 'read-write' }],
       ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }],
+      ['POST', `/api/v1/stages/${staged}/approve`, {}], ['DELETE', `/api/v1/stages/${staged}`], ['DELETE', '/api/v1/users/ada/factor'],
       ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })
@@ -111,6 +114,7 @@ describe('two tenants', () => {
       ['DELETE', '-/team/demo/devs', undefined], ['PUT', '-/team/demo/devs/user', { user: 'eve' }], ['PUT', '-/package/@demo%2fnode-red-hello/owners', { user: 'eve' }],
       ['PUT', '-/team/demo/devs/package', { package: '@demo/node-red-hello', permissions: 'read-write' }], ['PUT', '-/user/package/@demo%2fnode-red-hello/star', undefined],
       ['PUT', '-/team/other/devs/package', { package: '@demo/node-red-hello', permissions: 'read-write' }], ['PUT', '-/user/v1/star', { package: '@demo/node-red-hello' }],
+      ['POST', `-/stage/${staged}/approve`, undefined], ['DELETE', `-/stage/${staged}`, undefined], ['POST', '-/stage/package/@demo%2fnode-red-hello', publishDocument('@demo/node-red-hello', '9.9.9').body],
       ['POST', '-/package/@demo%2fnode-red-hello/dist-tags', { mine: '1.0.0' }], ['POST', '-/package/@demo%2fnode-red-hello/access', { access: 'restricted' }]]
     for (const [method, path, body] of asked) {
       const answer = await r.api(method, `/npm/${path}`, body, { authorization: `Bearer ${eve.token}` })

@@ -61,6 +61,24 @@ describe('staged publishing', { timeout: 400000 }, () => {
       assert.match(await dev.run(dir, 'stage', 'list'), /No staged packages/)
     })
 
+  for (const kind of ['pnpm11', 'pnpm12'])
+    test(`${kind} stages, lists, views, downloads, approves and rejects`, async () => {
+      const pkg = `@acme/${kind}`
+      const ci = new Machine(r, kind, await client(kind), tokens.ci)
+      const dev = new Machine(r, kind, ci.path, tokens.dev)
+      const dir = dev.project('stage')
+      const staged = async (version) => (await ci.run(ci.package(pkg, version), 'stage', 'publish', '--no-git-checks')).match(/staged with id ([0-9a-f-]{36})/)[1]
+      const id = await staged('1.0.0')
+      assert.match(await dev.run(dir, 'stage', 'list'), new RegExp(`${id}[^]*package name: ${pkg}`))
+      assert.match(await dev.run(dir, 'stage', 'view', id), /version: 1\.0\.0/)
+      assert.match(await dev.run(dir, 'stage', 'download', id), new RegExp(`${id}\\.tgz`))
+      await assert.rejects(ci.run(dir, 'stage', 'approve', id))
+      assert.match(await dev.run(dir, 'stage', 'approve', id), /approved and published/)
+      assert.deepEqual(Object.keys((await packument(pkg)).versions), ['1.0.0'])
+      await dev.run(dir, 'stage', 'reject', await staged('1.1.0'))
+      assert.equal((await r.api('GET', '/npm/-/stage', undefined, as('dev'))).body.total, 0)
+    })
+
   test('what is wrong with a publish is wrong with a staged one, and stays nowhere', async () => {
     const before = blobs()
     const good = publishDocument('@acme/wrong', '1.0.0')
