@@ -15,6 +15,7 @@ struct stock;
 struct upkeep;
 struct moves;
 struct offline;
+struct picks;
 struct uplinks;
 
 #define MOST_TARBALL ((size_t)64 << 20)
@@ -28,6 +29,7 @@ struct registry {
     struct offline *offline;     /* bundles */
     struct hooks *hooks;         /* NULL: not started */
     struct stock *stock;         /* NULL: not started */
+    struct picks *picks;         /* NULL: not started */
     struct upkeep *upkeep;       /* NULL: not started */
     struct signing *signing;     /* NULL: versions are not signed */
     struct moves *moves;         /* imports under way */

@@ -10,7 +10,8 @@
 #include "http/warm.h"
 #include "registry/advisory/advisory.h"
 #include "registry/area.h"
-#include "registry/catalogue.h"
+#include "registry/catalogue/catalogue.h"
+#include "registry/catalogue/pick.h"
 #include "registry/downloads.h"
 #include "registry/hook/hook.h"
 #include "registry/login.h"
@@ -170,6 +171,7 @@ void registry_close(struct registry *registry)
     hooks_stop(registry->hooks);
     upkeep_stop(registry->upkeep);
     stock_close(registry->stock);
+    picks_stop(registry->picks);
     if (downloads_flush(registry->downloads, &err) != 0)
         log_error("registry", err.text, NULL);
     downloads_free(registry->downloads);
@@ -224,6 +226,7 @@ int registry_start(struct registry *registry, struct err *err)
     if (registry->hooks == NULL)
         return -1;
     registry->stock = stock_open(registry);
+    registry->picks = picks_start(registry);
     registry->upkeep = upkeep_start(registry);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/catalogue/clash.h"
 #include "registry/claim.h"
 #include "registry/listing.h"
 #include "registry/package.h"
@@ -200,6 +201,10 @@ static int put_package(struct call *c, const struct asked *a, struct json_writer
     json_put_bool(w, "private", p.tenant.base != NULL);
     json_key(w, "types");
     json_raw(w, p.types);
+    struct clash_query clash = {.name = p.name, .tenant = a->origin.tenant, .types = p.types};
+    json_key(w, "clashes");
+    if (clash_json(w, r.conn, &clash, err) != 0)
+        return -1;
     json_put_text(w, "install", text_printf(c->pool, "npm install %.*s", TEXT_ARG(p.name)));
     if (put_latest(w, r.conn, c->pool, &p, err) != 0 ||
         put_tags(w, r.conn, c->pool, p.name, err) != 0 || put_owners(w, r.conn, p.name, err) != 0 ||

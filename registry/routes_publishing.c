@@ -5,6 +5,7 @@
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/catalogue/clash.h"
 #include "registry/change.h"
 #include "registry/document.h"
 #include "registry/package.h"
@@ -48,6 +49,21 @@ static void answer_change(struct call *c, const struct asked *a, int failed, con
         answer_ok(c, 200, a);
 }
 
+/* What the client prints beside its own success. */
+static void set_notice(struct call *c, const struct asked *a, const struct publish_result *result)
+{
+    struct text clash =
+        clash_notice(a->registry, c->pool, a->origin.tenant, result->name, result->version);
+    struct text back = TEXT("");
+    if (result->latest_was.base != NULL)
+        back = text_printf(c->pool, "The tag latest moved back from %.*s to %.*s.",
+                           TEXT_ARG(result->latest_was), TEXT_ARG(result->version));
+    if (back.len + clash.len > 0)
+        call_set(c, "npm-notice",
+                 text_printf(c->pool, "%.*s%s%.*s", TEXT_ARG(back),
+                             back.len > 0 && clash.len > 0 ? " " : "", TEXT_ARG(clash)));
+}
+
 static void publish(struct call *c, const struct asked *a, const struct json *doc)
 {
     struct err err;
@@ -56,10 +72,7 @@ static void publish(struct call *c, const struct asked *a, const struct json *do
         .who = c->who, .name = &a->name, .tenant = a->origin.tenant, .doc = doc};
     if (!asked_went_well(c, publish_document(a->registry, c->pool, &request, &result, &err), &err))
         return;
-    if (result.latest_was.base != NULL)
-        call_set(c, "npm-notice",
-                 text_printf(c->pool, "The tag latest moved back from %.*s to %.*s.",
-                             TEXT_ARG(result.latest_was), TEXT_ARG(result.version)));
+    set_notice(c, a, &result);
     answer_ok(c, result.again ? 200 : 201, a);
 }
 

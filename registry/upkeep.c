@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/pool.h"
 #include "registry/area.h"
+#include "registry/catalogue/pick.h"
 #include "registry/downloads.h"
 #include "registry/move/move.h"
 #include "registry/signature/signature.h"
@@ -94,6 +95,7 @@ static void *work(void *arg)
         look_at_moves(u->registry);
         look_at_stages(u->registry);
         stock_daily(u->registry->stock);
+        picks_look(u->registry->picks);
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/catalogue/clash.h"
 #include "registry/change.h"
 #include "registry/manifest.h"
 #include "registry/otp.h"
@@ -171,6 +172,7 @@ static void post_package(struct call *c)
     json_open(&w);
     json_put_text(&w, "name", name);
     json_put_text(&w, "version", version);
+    json_put_text(&w, "notice", clash_notice(c->area, c->pool, c->tenant->id, name, version));
     json_close(&w);
     call_json(c, 201, &out);
 }

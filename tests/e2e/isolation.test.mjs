@@ -77,7 +77,7 @@ describe('two tenants', () => {
   after(async () => r?.stop())
 
   test('what belongs to one tenant is not there for the other', async () => {
-    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/hooks',
+    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/catalogue', '/api/v1/tenants/demo/catalogue/picks', '/api/v1/tenants/demo/catalogue/key', '/api/v1/tenants/demo/hooks',
       '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/instances/one/modules', '/api/v1/packages/@demo/node-red-hello/users', '/api/v1/packages/@demo/node-red-hello/needs',
       '/api/v1/packages/@demo/node-red-hello/downloads', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/contents', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/files/package.json', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
       '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz', '/api/v1/packages/@demo/node-red-hello/access', '/api/v1/tenants/demo/teams', '/api/v1/tenants/demo/teams/devs',
@@ -99,7 +99,7 @@ describe('two tenants', () => {
   test('one tenant cannot change what belongs to the other', async () => {
     const tries = [['POST', '/api/v1/tenants/demo/instances', { slug: 'mine' }], ['POST', '/api/v1/instances/one/stop', {}],
       ['DELETE', '/api/v1/instances/one?confirm=one'], ['PUT', '/api/v1/tenants/demo/theme', {}], ['PUT', '/api/v1/tenants/demo/members/eve', { role: 'owner' }],
-      ['POST', '/api/v1/tenants/demo/packages', {}], ['DELETE', '/api/v1/packages/@demo/node-red-hello?confirm=@demo/node-red-hello'],
+      ['POST', '/api/v1/tenants/demo/packages', {}], ['PUT', '/api/v1/tenants/demo/catalogue/picks/x', {}], ['POST', '/api/v1/tenants/demo/catalogue/key', {}], ['DELETE', '/api/v1/packages/@demo/node-red-hello?confirm=@demo/node-red-hello'],
       ['POST', '/api/v1/tenants/demo/hooks', { url: 'https://example.org/' }], ['POST', '/api/v1/tenants/demo/sources', { url: 'https://example.org/x.git' }], ['POST', '/api/v1/users', { name: 'x', password: 'xxxxxxxxxx' }],
       ['POST', '/api/v1/tenants/demo/teams', { name: 'mine' }], ['POST', '/api/v1/tenants/demo/teams/devs/members', { user: 'eve' }], ['DELETE', '/api/v1/tenants/demo/teams/devs'],
       ['POST', '/api/v1/packages/@demo/node-red-hello/owners', { user: 'eve' }], ['PUT', '/api/v1/packages/@demo/node-red-hello/access/teams/devs', { permission: 'read-write' }],

@@ -14,9 +14,9 @@ export class Outside {
     return o
   }
 
-  /** age: how long ago it was published, in ms. */
-  add(name, version, { age = 0, ...manifest } = {}) {
-    const { body } = publishDocument(name, version, { manifest })
+  /** age: how long ago it was published, in ms; files: beside package.json. */
+  add(name, version, { age = 0, files = {}, ...manifest } = {}) {
+    const { body } = publishDocument(name, version, { manifest, files })
     const p = this.packages.get(name) ?? { name, 'dist-tags': {}, versions: {}, time: {}, tarballs: new Map() }
     this.packages.set(name, p)
     p['dist-tags'].latest = version

@@ -112,7 +112,7 @@ describe('what there is to know of a package', limit, () => {
   })
 
   test('a tarball is uploaded, and what is wrong with it is told', limit, async () => {
-    assert.deepEqual(await upload(tarball('@demo/up', '1.0.0')), { status: 201, body: { name: '@demo/up', version: '1.0.0' } })
+    assert.deepEqual(await upload(tarball('@demo/up', '1.0.0')), { status: 201, body: { name: '@demo/up', version: '1.0.0', notice: null } })
     assert.equal((await upload(tarball('@demo/up', '1.1.0'), '/tenants/demo/packages?tag=next')).status, 201)
     const one = await get('/packages/@demo/up')
     assert.deepEqual([one.tags, one.versions.map((v) => v.source), one.owners], [{ latest: '1.0.0', next: '1.1.0' }, ['upload', 'upload'], [{ user: 'ada' }]])
