@@ -8,6 +8,7 @@ struct downloads;
 struct hooks;
 struct legacy;
 struct advisories;
+struct policy;
 struct logins;
 struct search;
 struct signing;
@@ -38,6 +39,7 @@ struct registry {
     struct logins *logins;       /* web logins under way */
     struct search *search;
     struct advisories *advisories;
+    struct policy *policy;
 };
 
 /* After a commit that changed name: drops its ready bodies and tells the roof. */

@@ -14,6 +14,8 @@
 #include "registry/origin.h"
 #include "registry/package.h"
 #include "registry/permission.h"
+#include "registry/policy/policy.h"
+#include "registry/policy/rules.h"
 #include "registry/signature/signature.h"
 #include "registry/versiondoc.h"
 
@@ -210,12 +212,28 @@ static int store(struct work *w, bool *new_scope, struct err *err)
     return blob_put(held, w->tarball, &blob, err) != 0 ? -1 : commit(w, new_scope, err);
 }
 
+/* What the rules say of it, as the tarball tells. */
+static int check_rules(const struct work *w, struct err *err)
+{
+    const struct manifest *m = &w->manifest;
+    const struct json *licence = json_get(m->doc, "license");
+    if (licence != NULL && licence->type == JSON_OBJECT)
+        licence = json_get(licence, "type");
+    struct facts facts = {.name = w->name.full,
+                          .version = w->v.version,
+                          .licence = licence != NULL && licence->type == JSON_STRING ? licence->text
+                                                                                     : TEXT_NONE,
+                          .install_script = m->install_script,
+                          .fresh = true};
+    return policy_check_publish(w->registry, w->pool, w->tenant, &facts, w->v.publisher, err);
+}
+
 /* From checked bytes to the commit and those who want to know of it. */
 static int finish(struct work *w, struct err *err)
 {
     const struct registry_config *config = &w->registry->config;
     bool new_scope;
-    if (make_documents(w, err) != 0 || store(w, &new_scope, err) != 0)
+    if (check_rules(w, err) != 0 || make_documents(w, err) != 0 || store(w, &new_scope, err) != 0)
         return -1;
     w->result.name = text_dup(w->pool, w->name.full);
     w->result.version = text_dup(w->pool, w->v.version);

@@ -20,6 +20,7 @@
 #include "registry/offline/offline.h"
 #include "registry/origin.h"
 #include "registry/page/page.h"
+#include "registry/policy/policy.h"
 #include "registry/routes.h"
 #include "registry/search/search.h"
 #include "registry/signature/signature.h"
@@ -155,7 +156,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     if ((config->seal != NULL && (r->legacy = legacy_open(r, err)) == NULL) ||
         open_uplinks(r, err) != 0 || open_signing(r, err) != 0 ||
         check_platform_scope(r, err) != 0 || origin_reload(r, err) != 0 ||
-        (r->search = search_open(r, err)) == NULL) {
+        (r->search = search_open(r, err)) == NULL || (r->policy = policy_open(r, err)) == NULL) {
         registry_close(r);
         return NULL;
     }
@@ -181,6 +182,7 @@ void registry_close(struct registry *registry)
     signing_close(registry->signing);
     logins_free(registry->logins);
     search_close(registry->search);
+    policy_close(registry->policy);
     moves_free(registry->moves);
     legacy_close(registry->legacy);
     origin_release(registry);
@@ -259,7 +261,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_uplinks(registry, router, err) != 0 || routes_offline(registry, router, err) != 0 ||
         page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
         routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
-        audit_routes(registry, router, err) != 0)
+        audit_routes(registry, router, err) != 0 || policy_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

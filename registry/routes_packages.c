@@ -10,6 +10,8 @@
 #include "registry/downloads.h"
 #include "registry/package.h"
 #include "registry/packument.h"
+#include "registry/policy/policy.h"
+#include "registry/policy/serve.h"
 #include "registry/routes.h"
 #include "registry/uplink/body.h"
 #include "registry/uplink/uplinks.h"
@@ -30,9 +32,10 @@ static enum packument_form form_of(struct call *c)
     return abbreviated ? PACKUMENT_ABBREVIATED : PACKUMENT_FULL;
 }
 
-static struct text key_of(struct call *c, const struct asked *a, enum packument_form form)
+static struct text key_of(struct call *c, const struct serve *s)
 {
-    return text_printf(c->pool, "npm %.*s %s", TEXT_ARG(a->name.full), form_words[form]);
+    return text_printf(c->pool, "npm %.*s %s%.*s", TEXT_ARG(s->asked->name.full),
+                       form_words[s->form], TEXT_ARG(s->view->key));
 }
 
 /* Who may read differs from asker to asker, and what is there may change at any moment: a cache
@@ -48,40 +51,22 @@ static bool ready_packument(struct call *c)
     struct asked a;
     if (!asked_may_read(c, &a))
         return false;
-    enum packument_form form = form_of(c);
+    struct policy_view view;
+    struct serve s = {&a, &view, form_of(c)};
+    serve_look(c, &a, &view);
     if (a.origin.kind == ORIGIN_PUBLIC &&
         (call_header(c, "via").base != NULL ||
-         !uplinks_is_ready(a.registry->uplinks, a.name.full, form)))
+         !uplinks_is_ready(a.registry->uplinks, a.name.full, s.form) ||
+         (view.full && !uplinks_is_ready(a.registry->uplinks, a.name.full, PACKUMENT_FULL))))
         return false;
     set_headers(c);
-    return ready_answer(a.registry->config.ready, c, key_of(c, &a, form), form_mimes[form]);
+    return ready_answer(a.registry->config.ready, c, key_of(c, &s), form_mimes[s.form]);
 }
 
-/* What a build needs; lives in the call's pool while the call waits for it. */
-struct building {
-    struct registry *registry;
-    struct pkgname name;
-    enum packument_form form;
-};
-
-static int build_own(void *arg, struct pool *pool, struct text key, struct text *body,
-                     struct err *err)
+/* arg lives in the call's pool while the call waits for it. */
+static int build(void *arg, struct pool *pool, struct text key, struct text *body, struct err *err)
 {
-    const struct building *b = arg;
-    auto_read struct db_read r = db_read(b->registry->config.control, err);
-    if (r.conn == NULL)
-        return -1;
-    return packument_build(r.conn, pool, b->registry->base, b->name.full, b->form, body, err);
-}
-
-static int build_public(void *arg, struct pool *pool, struct text key, struct text *body,
-                        struct err *err)
-{
-    const struct building *b = arg;
-    struct text doc;
-    if (uplinks_document(b->registry->uplinks, pool, b->name.full, b->form, &doc, err) != 0)
-        return -1;
-    return uplink_body(pool, b->registry->base, &b->name, doc, body, err);
+    return serve_packument(pool, arg, body, err);
 }
 
 /* Our own uplink leads back here. Says so, also by Via, to whom is us as well. */
@@ -109,15 +94,18 @@ static bool refresh(struct call *c, const struct asked *a, enum packument_form f
 static void get_packument(struct call *c)
 {
     struct asked a;
+    struct policy_view view;
     if (!asked_to_read(c, &a))
         return;
-    struct building b = {a.registry, a.name, form_of(c)};
+    struct serve s = {&a, &view, form_of(c)};
+    serve_look(c, &a, &view);
     bool public = a.origin.kind == ORIGIN_PUBLIC;
-    if (public && !refresh(c, &a, b.form))
+    if (public && !refresh(c, &a, s.form))
+        return;
+    if (public && view.full && s.form != PACKUMENT_FULL && !refresh(c, &a, PACKUMENT_FULL))
         return;
     set_headers(c);
-    ready_build(a.registry->config.ready, c, key_of(c, &a, b.form), form_mimes[b.form],
-                public ? build_public : build_own, &b);
+    ready_build(a.registry->config.ready, c, key_of(c, &s), form_mimes[s.form], build, &s);
 }
 
 /* The body of GET /PKG/VERSION and of tags, ours or the uplink's. */
@@ -129,50 +117,68 @@ static void answer_part(struct call *c, int failed, struct text body, const stru
     call_bytes(c, 200, MIME_JSON, body);
 }
 
+static int version_body(struct call *c, const struct serve *s, struct text which, struct text *body,
+                        struct err *err)
+{
+    const struct asked *a = s->asked;
+    struct text doc;
+    if (s->view->n > 0)
+        return serve_version(c, s, which, body, err);
+    if (a->origin.kind == ORIGIN_PUBLIC)
+        return uplinks_document(a->registry->uplinks, c->pool, a->name.full, PACKUMENT_FULL, &doc,
+                                err) != 0
+                   ? -1
+                   : uplink_body_version(c->pool, a->registry->base, &a->name, doc, which, body,
+                                         err);
+    auto_read struct db_read r = db_read(a->registry->config.control, err);
+    return r.conn == NULL ? -1
+                          : packument_version(r.conn, c->pool, a->registry->base, a->name.full,
+                                              which, body, err);
+}
+
 static void get_version(struct call *c)
 {
     struct asked a;
     struct err err;
-    struct text body = TEXT_NONE, doc, which = call_param(c, "version");
-    int failed;
+    struct policy_view view;
+    struct text body = TEXT_NONE;
     if (!asked_to_read(c, &a))
         return;
-    if (a.origin.kind == ORIGIN_PUBLIC) {
-        if (!refresh(c, &a, PACKUMENT_FULL))
-            return;
-        failed =
-            uplinks_document(a.registry->uplinks, c->pool, a.name.full, PACKUMENT_FULL, &doc, &err);
-        if (failed == 0)
-            failed =
-                uplink_body_version(c->pool, a.registry->base, &a.name, doc, which, &body, &err);
-    } else {
-        auto_read struct db_read r = db_read(a.registry->config.control, &err);
-        failed = r.conn == NULL || packument_version(r.conn, c->pool, a.registry->base, a.name.full,
-                                                     which, &body, &err) != 0;
-    }
-    answer_part(c, failed, body, &err);
+    struct serve s = {&a, &view, PACKUMENT_FULL};
+    serve_look(c, &a, &view);
+    if (a.origin.kind == ORIGIN_PUBLIC && !refresh(c, &a, PACKUMENT_FULL))
+        return;
+    answer_part(c, version_body(c, &s, call_param(c, "version"), &body, &err), body, &err);
+}
+
+static int tags_body(struct call *c, const struct serve *s, struct text *body, struct err *err)
+{
+    const struct asked *a = s->asked;
+    struct text doc;
+    if (s->view->n > 0)
+        return serve_tags(c->pool, s, body, err);
+    if (a->origin.kind == ORIGIN_PUBLIC)
+        return uplinks_document(a->registry->uplinks, c->pool, a->name.full, PACKUMENT_ABBREVIATED,
+                                &doc, err) != 0
+                   ? -1
+                   : uplink_body_tags(&a->name, doc, body, err);
+    auto_read struct db_read r = db_read(a->registry->config.control, err);
+    return r.conn == NULL ? -1 : packument_tags(r.conn, c->pool, a->name.full, body, err);
 }
 
 static void get_tags(struct call *c)
 {
     struct asked a;
     struct err err;
-    struct text body = TEXT_NONE, doc;
-    int failed;
+    struct policy_view view;
+    struct text body = TEXT_NONE;
     if (!asked_to_read(c, &a))
         return;
-    if (a.origin.kind == ORIGIN_PUBLIC) {
-        if (!refresh(c, &a, PACKUMENT_ABBREVIATED))
-            return;
-        failed = uplinks_document(a.registry->uplinks, c->pool, a.name.full, PACKUMENT_ABBREVIATED,
-                                  &doc, &err);
-        if (failed == 0)
-            failed = uplink_body_tags(&a.name, doc, &body, &err);
-    } else {
-        auto_read struct db_read r = db_read(a.registry->config.control, &err);
-        failed = r.conn == NULL || packument_tags(r.conn, c->pool, a.name.full, &body, &err) != 0;
-    }
-    answer_part(c, failed, body, &err);
+    policy_look(a.registry, c->pool, c->who, &a.origin, &view);
+    struct serve s = {&a, &view, view.full ? PACKUMENT_FULL : PACKUMENT_ABBREVIATED};
+    if (a.origin.kind == ORIGIN_PUBLIC && !refresh(c, &a, s.form))
+        return;
+    answer_part(c, tags_body(c, &s, &body, &err), body, &err);
 }
 
 static int open_own(struct call *c, const struct asked *a, struct text file,
@@ -212,8 +218,13 @@ static bool ready_tarball(struct call *c)
     struct asked a;
     if (!asked_may_read(c, &a))
         return false;
-    set_tarball_headers(c);
+    struct policy_view view;
     struct text file = call_param(c, "file");
+    policy_look(a.registry, c->pool, c->who, &a.origin, &view);
+    if (view.n > 0 &&
+        !policy_remembers(&view, a.name.full, packument_tarball_version(&a.name, file)))
+        return false;
+    set_tarball_headers(c);
     if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, file))
         return false;
     if (a.origin.kind == ORIGIN_PUBLIC)
@@ -232,6 +243,12 @@ static void get_tarball(struct call *c)
     if (!asked_to_read(c, &a))
         return;
     if (a.origin.kind == ORIGIN_PUBLIC && is_loop(c, &a))
+        return;
+    struct policy_view view;
+    struct serve s = {&a, &view, PACKUMENT_FULL};
+    policy_look(a.registry, c->pool, c->who, &a.origin, &view);
+    if (!asked_went_well(c, serve_check(c, &s, packument_tarball_version(&a.name, name), &err),
+                         &err))
         return;
     struct warm *warm = a.registry->config.warm;
     uint64_t moment = warm_moment(warm, a.name.full);

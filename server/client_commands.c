@@ -6,6 +6,7 @@
 #include "server/client_advisories.h"
 #include "server/client_bundle.h"
 #include "server/client_packages.h"
+#include "server/client_policy.h"
 #include "server/client_registry.h"
 #include "server/client_stage.h"
 #include "server/client_uplinks.h"
@@ -408,6 +409,11 @@ const struct command client_commands[] = {
      ask_run, advisories_import_files, ""},
     {"advisories list", "", "lists what is known against packages", ask_run, advisories_list,
      "id,level,package,vulnerable,title"},
+    {"policy show", "[--tenant SLUG]", "prints the rules for packages", ask_run, policy_show, ""},
+    {"policy set", "FILE [--tenant SLUG]", "replaces the rules for packages by those of a file",
+     ask_run, policy_set, ""},
+    {"policy refusals", "", "lists what the rules refused lately", ask_run, policy_refusals,
+     "package,version,who,action,reason,times"},
     {"advisories concerned", "", "lists the instances that something is known against", ask_run,
      advisories_concerned, "tenant,instance,version,advisory"},
     {"uplink add", "NAME URL " UPLINK_FLAGS,

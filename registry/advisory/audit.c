@@ -40,7 +40,10 @@ static int kind_of(const struct auditing *a, struct text package)
     struct origin origin = origin_of(a->registry, a->c->pool, a->c->accounts, &name);
     if (origin.kind == ORIGIN_PUBLIC)
         return 1;
-    return origin.kind != ORIGIN_NOBODY && origin_may_read(a->registry, a->c->who, &origin) ? 2 : 0;
+    return origin.kind != ORIGIN_NOBODY && origin_may_read(a->registry, a->c->who, &origin) &&
+                   origin_check_limits(a->c->who, &origin, package, NULL) == 0
+               ? 2
+               : 0;
 }
 
 static void put_score(struct json_writer *w, const struct advisory *ad)

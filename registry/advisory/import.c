@@ -15,6 +15,7 @@
 #include "registry/advisory/advisory.h"
 #include "registry/advisory/osv.h"
 #include "registry/area.h"
+#include "registry/policy/policy.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -244,6 +245,10 @@ static void run(void *arg)
     int failed = take_spool(im, &err);
     tell(im, failed == 0 ? 100 : -1);
     if (keep_report(im, failed != 0 ? &err : NULL, &report_err) != 0 && failed == 0) {
+        failed = -1;
+        err = report_err;
+    }
+    if (policy_reload(a->registry->policy, &report_err) != 0 && failed == 0) {
         failed = -1;
         err = report_err;
     }

@@ -11,6 +11,7 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/package.h"
+#include "registry/policy/policy.h"
 #include "registry/search/index.h"
 #include "registry/search/search.h"
 
@@ -110,6 +111,15 @@ static int write_own(struct call *c, struct own *own, struct err *err)
     return db_commit(&tx, err);
 }
 
+/* Searches, bodies and rules that ask for advisories. */
+static bool tell(struct call *c, const struct own *own)
+{
+    struct registry *registry = c->area;
+    struct err err;
+    registry_changed(registry, own->tenant, own->package);
+    return asked_went_well(c, policy_reload(registry->policy, &err), &err);
+}
+
 static void post_own(struct call *c)
 {
     struct err err;
@@ -117,9 +127,8 @@ static void post_own(struct call *c)
     const struct json *doc;
     if (!asked_went_well(c, call_json_body(c, &doc, &err), &err) ||
         !asked_went_well(c, read_own(c, doc, &own, &err), &err) ||
-        !asked_went_well(c, write_own(c, &own, &err), &err))
+        !asked_went_well(c, write_own(c, &own, &err), &err) || !tell(c, &own))
         return;
-    registry_changed(c->area, own.tenant, own.package);
     struct json_writer w;
     auto_buf struct buf out = {0};
     buf_init(&out, 64 << 10);
@@ -165,10 +174,8 @@ static void delete_own(struct call *c)
 {
     struct err err;
     struct own own = {.package = TEXT("")};
-    if (!asked_went_well(c, remove_own(c, &own, &err), &err))
-        return;
-    registry_changed(c->area, own.tenant, own.package);
-    call_empty(c, 204);
+    if (asked_went_well(c, remove_own(c, &own, &err), &err) && tell(c, &own))
+        call_empty(c, 204);
 }
 
 static const struct route table[] = {

@@ -92,16 +92,19 @@ static int list(struct call *c, const struct asking *a, struct json_writer *w, s
         "a JOIN advisory_range AS r ON r.advisory = a.number WHERE (a.own = 0 OR ?1 OR a.tenant IN "
         "(SELECT value FROM json_each(?2)) OR (?3 AND a.tenant IS NULL)) AND (?4 IS NULL OR "
         "r.package = ?4) AND (?5 IS NULL OR a.level = ?5) AND (a.number < ?6 OR (a.number = ?6 AND "
-        "r.package > ?7)) ORDER BY a.number DESC, r.package LIMIT ?8";
+        "r.package > ?7)) AND (?9 IS NULL OR a.own = 0 OR EXISTS (SELECT 1 FROM json_each(?9) "
+        "WHERE "
+        "r.package GLOB value)) ORDER BY a.number DESC, r.package LIMIT ?8";
     struct registry *registry = c->area;
     struct entry e;
     struct text next = TEXT_NONE, last = TEXT_NONE;
     int64_t n = 0;
     auto_read struct db_read r = db_read(registry->config.control, err);
     auto_rows struct db_rows q = {0};
-    if (r.conn == NULL || db_each (&q, r.conn, err, sql, "isissisi", (int64_t)a->sight.all,
-                                   a->sight.tenants, (int64_t)a->sight.platform, a->package,
-                                   a->level, a->after, a->behind, a->limit + 1) != 0)
+    if (r.conn == NULL ||
+        db_each (&q, r.conn, err, sql, "isissisis", (int64_t)a->sight.all, a->sight.tenants,
+                 (int64_t)a->sight.platform, a->package, a->level, a->after, a->behind,
+                 a->limit + 1, a->sight.names) != 0)
         return -1;
     json_key(w, "items");
     json_open_array(w);

@@ -3,3 +3,4 @@ foreach(name want semver pkgname commands nodetypes jsonscan manifest document u
 endforeach()
 unit(registry/look registry)
 unit(registry/advisory registry)
+unit(registry/policy registry)
