@@ -63,6 +63,13 @@ export interface StageDetail extends Stage {
 export interface OwnSession { id: string; host: string; created_at: string; expires_at: string }
 export interface Member { user: string; email: string | null; role: string; since: string }
 export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
+export interface Uplink {
+  name: string; url: string | null; auth: 'none' | 'bearer' | 'basic'; proxy: string | null; hosts: string[]; offline: boolean; of_option: boolean
+  state: 'closed' | 'open' | 'half-open'; next_try_ms: number; requests: number; failures: number; failed_at: string | null; cause: string | null
+}
+export interface UplinkRule { id: string; position: number; pattern: string; uplink: string | null; block: boolean; reason: string | null }
+export interface UplinkCache { documents: number; tarballs: number; bytes: number; bundle_bytes: number; ceiling_bytes: number; offline: boolean }
+export interface OutsideName { name: string; uplink: string; how: 'served' | 'asked'; seen_at: string }
 export interface Source {
   id: string; url: string; tags: string; last_commit: string | null; cause: string | null; webhook_url: string; webhook_secret?: string
   last_build: { id: string; state: string; version: string | null; at: string } | null

@@ -15,6 +15,7 @@ import { Stacks } from './views/stacks'
 import { TenantView } from './views/tenant'
 import { PlatformTheme } from './views/theme'
 import { Tokens } from './views/tokens'
+import { Uplinks } from './views/uplinks'
 import { Users } from './views/users'
 
 function words(path: string): string[] {
@@ -59,6 +60,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   if (kind === 'tokens') return <Tokens />
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
+  if (kind === 'uplinks' && session.user.admin) return <Uplinks />
   if (kind === 'theme' && session.user.admin) return <PlatformTheme />
   if (!kind) return <Home session={session} />
   document.title = 'Not found · Redhouse'
@@ -67,7 +69,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
 
 function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {
   const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks']]
-  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/theme', 'Theme'])
+  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/theme', 'Theme'])
   return (
     <header class="top">
       <Link to="/ui/" class="brand"><img src="/assets/icon.svg" alt="" width="24" height="24" />Redhouse</Link>
