@@ -1,0 +1,200 @@
+#include "tests/unit/registry/world.h"
+
+#include "registry/package.h"
+#include "registry/stage/stage.h"
+
+#include <unistd.h>
+
+#define NAME "@acme/red-hello"
+
+struct scene {
+    struct world *w;
+    struct pool *pool;
+    struct identity ada;
+    struct stage_asker asker;
+};
+
+static struct scene scene(struct world *w, struct pool *pool)
+{
+    struct scene s = {w, pool, world_who(w, pool, w->ada, SCOPE_ALL), {0}};
+    s.asker.accounts = world_accounts(w, pool);
+    return s;
+}
+
+/* The request of a document, as the route makes it. */
+static struct publish_request request(struct scene *s, const char *name, struct text body)
+{
+    struct pkgname *n = pool_zalloc(s->pool, sizeof *n);
+    struct json *doc;
+    struct err err;
+
+    assert_true(pkgname_split(text_of(name), n));
+    assert_works(document_read(s->pool, body, &doc, &err), err);
+    return (struct publish_request){.who = &s->ada, .name = n, .tenant = s->w->acme, .doc = doc};
+}
+
+static int put(struct scene *s, const char *version, struct text *id, struct err *err)
+{
+    struct text tarball = world_tarball(s->pool, NAME, version, NULL);
+    struct text body = world_document(s->pool, NAME, version, "latest", tarball);
+    struct publish_request req = request(s, NAME, body);
+
+    return stage_put(s->w->registry, s->pool, &req, body, id, err);
+}
+
+static int find(struct scene *s, struct text id, struct stage *out, struct err *err)
+{
+    s->asker.who = &s->ada;
+    return stage_find(s->w->registry, s->pool, &s->asker, id, out, err);
+}
+
+static bool has_blob(struct scene *s, struct text sha512)
+{
+    struct blob_id id;
+    uint64_t bytes;
+    int fd;
+
+    memcpy(id.sha512, sha512.base, sizeof id.sha512);
+    if (blob_open(s->w->blobs, &id, &fd, &bytes, NULL) != 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+static void run_sql(struct world *w, const char *sql)
+{
+    struct err err;
+    auto_tx struct db_tx tx = {0};
+
+    assert_works(db_begin(&tx, w->db, &err), err);
+    assert_true(db_do(tx.conn, &err, sql, "") >= 0);
+    assert_works(db_commit(&tx, &err), err);
+}
+
+static void what_is_staged_is_published_as_it_was_sent_and_then_gone(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct publish_request req = {.who = &s.ada, .tenant = s.w->acme};
+    struct publish_result result;
+    struct package_stored stored;
+    struct stage stage;
+    struct pkgname name;
+    struct text id;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    assert_int_equal(s.w->published, 0);
+    assert_works(find(&s, id, &stage, &err), err);
+    assert_true(pkgname_split(stage.package, &name));
+    req.name = &name;
+    assert_works(stage_approve(s.w->registry, pool, &stage, &req, &result, &err), err);
+    assert_int_equal(s.w->published, 1);
+    assert_text(result.version, "1.0.0");
+    assert_int_equal(find(&s, id, &stage, &err), -1);
+    assert_string_equal(err.code, "stage_not_found");
+    auto_read struct db_read r = db_read(s.w->db, &err);
+    assert_works(package_get_stored(r.conn, pool, TEXT(NAME), TEXT("1.0.0"), &stored, &err), err);
+    assert_true(text_eq(stored.sha512, stage.sha512));
+    assert_true(has_blob(&s, stage.sha512));
+}
+
+static void a_tarball_stays_as_long_as_one_staged_version_needs_it(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct stage one, two;
+    struct text id;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    assert_works(find(&s, id, &one, &err), err);
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    assert_works(find(&s, id, &two, &err), err);
+    assert_true(text_eq(one.sha512, two.sha512));
+    assert_works(stage_reject(s.w->registry, pool, &one, &s.ada, &err), err);
+    assert_true(has_blob(&s, two.sha512));
+    assert_works(stage_reject(s.w->registry, pool, &two, &s.ada, &err), err);
+    assert_false(has_blob(&s, two.sha512));
+}
+
+static void what_waited_too_long_is_not_seen_and_is_dropped(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct stage stage;
+    struct text id;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    assert_works(find(&s, id, &stage, &err), err);
+    assert_works(stage_expire(s.w->registry, &err), err);
+    assert_works(find(&s, id, &stage, &err), err);
+    run_sql(s.w, "UPDATE stage SET expires_at = 1");
+    assert_int_equal(find(&s, id, &stage, &err), -1);
+    assert_true(has_blob(&s, stage.sha512));
+    assert_works(stage_expire(s.w->registry, &err), err);
+    assert_false(has_blob(&s, stage.sha512));
+}
+
+static void a_tenant_stages_so_much_and_no_more(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct text id;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    run_sql(s.w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 199)"
+                 " INSERT INTO stage SELECT 'copy-' || i, package, tenant, version, tag, sha512,"
+                 " shasum, bytes, head, tail, actor, actor_type, user, created_at, expires_at"
+                 " FROM stage, n WHERE id NOT LIKE 'copy-%'");
+    assert_int_equal(put(&s, "1.1.0", &id, &err), -1);
+    assert_string_equal(err.code, "stage_full");
+    run_sql(s.w, "DELETE FROM stage WHERE id LIKE 'copy-%'");
+    assert_works(put(&s, "1.1.0", &id, &err), err);
+    run_sql(s.w, "UPDATE stage SET bytes = 2147483648 WHERE version = '1.1.0'");
+    assert_int_equal(put(&s, "1.2.0", &id, &err), -1);
+    assert_string_equal(err.code, "stage_full");
+}
+
+static void only_who_may_publish_or_stage_sees_it(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct identity bob = world_who(s.w, pool, s.w->bob, SCOPE_ALL);
+    struct identity reader = world_who(s.w, pool, s.w->ada, SCOPE_PACKAGE_READ);
+    struct identity machine =
+        world_who(s.w, pool, s.w->ada, SCOPE_PACKAGE_READ | SCOPE_PACKAGE_STAGE);
+    struct identity root = world_who(s.w, pool, s.w->root, SCOPE_ALL);
+    const struct {
+        const struct identity *who;
+        int64_t sees;
+    } cases[] = {{&bob, 0}, {&reader, 0}, {&machine, 1}, {&root, 1}, {&s.ada, 1}};
+    struct text id;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stage_page page = {.most = 10};
+        s.asker.who = cases[i].who;
+        assert_works(stage_list(s.w->registry, pool, &s.asker, &page, &err), err);
+        assert_int_equal(page.total, cases[i].sees);
+        assert_int_equal(page.n, cases[i].sees);
+    }
+}
+
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_WORLD(what_is_staged_is_published_as_it_was_sent_and_then_gone),
+        WITH_WORLD(a_tarball_stays_as_long_as_one_staged_version_needs_it),
+        WITH_WORLD(what_waited_too_long_is_not_seen_and_is_dropped),
+        WITH_WORLD(a_tenant_stages_so_much_and_no_more),
+        WITH_WORLD(only_who_may_publish_or_stage_sees_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
