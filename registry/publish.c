@@ -16,6 +16,7 @@
 #include "registry/permission.h"
 #include "registry/policy/policy.h"
 #include "registry/policy/rules.h"
+#include "registry/quota/quota.h"
 #include "registry/signature/signature.h"
 #include "registry/versiondoc.h"
 
@@ -197,7 +198,8 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
     }
     w->v.published_ms = clock_wall_ms();
     sign(w);
-    if (open_package(w, tx.conn, new_scope, err) != 0 ||
+    if (quota_check(tx.conn, w->pool, w->tenant, w->v.bytes, err) != 0 ||
+        open_package(w, tx.conn, new_scope, err) != 0 ||
         package_add_version(tx.conn, w->pool, w->name.full, &w->v, err) != 0 ||
         set_tags(w, tx.conn, err) != 0 || tell(w, tx.conn, err) != 0 ||
         package_finish(tx.conn, w->pool, w->name.full, w->v.published_ms, err) != 0)
@@ -256,11 +258,12 @@ static int look_ahead(struct work *w, struct err *err)
     if (r.conn == NULL)
         return -1;
     if (package_get(r.conn, w->pool, w->name.full, &p, NULL) != 0)
-        return 0;
+        return quota_check(r.conn, w->pool, w->tenant, w->v.bytes, err);
     if (check_may(w, r.conn, err) != 0)
         return -1;
-    if (package_get_stored(r.conn, w->pool, w->name.full, w->v.version, &old, NULL) != 0 ||
-        old.bytes == w->v.bytes)
+    if (package_get_stored(r.conn, w->pool, w->name.full, w->v.version, &old, NULL) != 0)
+        return quota_check(r.conn, w->pool, w->tenant, w->v.bytes, err);
+    if (old.bytes == w->v.bytes)
         return 0;
     return err_set(err, ERR_CONFLICT, "version_exists",
                    "%.*s@%.*s is there already. Publish a higher version.", TEXT_ARG(w->name.full),

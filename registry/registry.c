@@ -258,10 +258,11 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_profile(registry, router, err) != 0 || routes_stage(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         routes_hooks(registry, router, err) != 0 || routes_stock(registry, router, err) != 0 ||
-        routes_uplinks(registry, router, err) != 0 || routes_offline(registry, router, err) != 0 ||
-        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
-        routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
-        audit_routes(registry, router, err) != 0 || policy_routes(registry, router, err) != 0)
+        routes_quota(registry, router, err) != 0 || routes_uplinks(registry, router, err) != 0 ||
+        routes_offline(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
+        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
+        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0 ||
+        policy_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -24,6 +24,7 @@ int routes_signature(struct registry *registry, struct router *router, struct er
 int routes_moves(struct registry *registry, struct router *router, struct err *err);
 int routes_hooks(struct registry *registry, struct router *router, struct err *err);
 int routes_stock(struct registry *registry, struct router *router, struct err *err);
+int routes_quota(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);
 int routes_uplinks(struct registry *registry, struct router *router, struct err *err);
 int routes_offline(struct registry *registry, struct router *router, struct err *err);

@@ -347,6 +347,12 @@ static int theme_set(struct ask *ask, struct err *err)
 
 const struct command client_commands[] = {
     {"tenant create", "SLUG [--title TEXT]", "makes a tenant", ask_run, tenant_create, "slug,name"},
+    {"tenant quota", "SLUG [--bytes 2G] [--versions N]",
+     "shows or says what a tenant's packages may take", ask_run, tenant_quota,
+     "bytes,max_bytes,versions,max_versions"},
+    {"tenant retention", "SLUG [--keep N] [--days N] [--run]",
+     "shows or says which pre-releases stay, and what would go; with --run it goes now", ask_run,
+     tenant_retention, "keep,days,due"},
     {"tenant list", "", "lists the tenants", ask_run, tenant_list, "slug,name,instances,members"},
     {"user create", "NAME [--password-file FILE] [--email E] [--tenant T --role R]",
      "makes a user; without a file with a password that is shown once", ask_run, user_create,

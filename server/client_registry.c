@@ -2,6 +2,8 @@
 
 #include "server/ask.h"
 
+#include <string.h>
+
 /* Runs it and leaves its report. */
 static int run(struct ask *ask, const char *kind, struct err *err)
 {
@@ -44,6 +46,80 @@ int registry_key_list(struct ask *ask, struct err *err)
 int registry_key_rotate(struct ask *ask, struct err *err)
 {
     return ask_post(ask, "/api/v1/registry/keys", err);
+}
+
+/* "any" is null; a number, of bytes also with K, M, G or T. */
+static int put_number(struct ask *ask, const char *key, const char *value, bool bytes,
+                      struct err *err)
+{
+    static const char units[] = "KMGT";
+    struct text t = text_of(value);
+    int64_t n, unit = 1;
+    const char *found = bytes && t.len > 1 ? strchr(units, t.base[t.len - 1]) : NULL;
+
+    json_key(&ask->w, key);
+    if (text_is(t, "any")) {
+        json_null(&ask->w);
+        return 0;
+    }
+    if (found != NULL) {
+        unit = (int64_t)1 << (10 * (found - units + 1));
+        t.len--;
+    }
+    if (!text_number(t, 0, (int64_t)1 << 40, &n) || n > INT64_MAX / unit)
+        return err_set(err, ERR_INVALID, "bad_number", "\"%s\" is no number, nor any.", value);
+    json_int(&ask->w, n * unit);
+    return 0;
+}
+
+static int put_doc(struct ask *ask, const char *path, struct err *err)
+{
+    json_close(&ask->w);
+    return client_call(&ask->client, "PUT", path, &ask->body, &ask->doc, err);
+}
+
+/* Two limits: flags that are not given stay as they are. */
+static int limits(struct ask *ask, const char *path, const char *const names[2][2], bool bytes,
+                  struct err *err)
+{
+    bool given = false;
+
+    if (ask_get(ask, path, err) != 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        const char *value = args_flag(&ask->args, names[i][0]);
+        given = given || value != NULL;
+        if (value == NULL) {
+            json_key(&ask->w, names[i][1]);
+            json_raw(&ask->w, json_get(ask->doc, names[i][1])->raw);
+        } else if (put_number(ask, names[i][1], value, bytes && i == 0, err) != 0) {
+            return -1;
+        }
+    }
+    return given ? put_doc(ask, path, err) : 0;
+}
+
+int tenant_quota(struct ask *ask, struct err *err)
+{
+    static const char *const names[2][2] = {{"--bytes", "max_bytes"},
+                                            {"--versions", "max_versions"}};
+
+    return limits(ask, ask_path(ask, "/api/v1/tenants/", text_of(ask->args.words[0]), "/quota"),
+                  names, true, err);
+}
+
+int tenant_retention(struct ask *ask, struct err *err)
+{
+    static const char *const names[2][2] = {{"--keep", "keep"}, {"--days", "days"}};
+    const char *path = ask_path(ask, "/api/v1/tenants/", text_of(ask->args.words[0]), "/retention");
+
+    if (limits(ask, path, names, false, err) != 0)
+        return -1;
+    if (args_flag(&ask->args, "--run") == NULL)
+        return 0;
+    if (client_call(&ask->client, "POST", path, NULL, &ask->doc, err) != 0)
+        return -1;
+    return ask_follow(ask, "done", err);
 }
 
 /* Of the tenant that the first word names, "-" being the platform; rest: "" or "/…". */

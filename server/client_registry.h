@@ -5,6 +5,8 @@
 struct ask;
 struct err;
 
+int tenant_quota(struct ask *ask, struct err *err);
+int tenant_retention(struct ask *ask, struct err *err);
 int registry_verify(struct ask *ask, struct err *err);
 int registry_gc(struct ask *ask, struct err *err);
 int registry_key_list(struct ask *ask, struct err *err);

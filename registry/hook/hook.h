@@ -46,7 +46,7 @@ struct hook_note {
     struct text integrity;
     struct text tag;
     struct text message; /* of a deprecation */
-    struct text state;   /* of a stage: "staged", "approved", "rejected" */
+    struct text state;   /* of a stage: "staged", "approved", "rejected", "expired" */
     const struct text *tags, *owners;
     size_t n_tags, n_owners;
 };

@@ -67,7 +67,7 @@ static int read_report(struct call *c, struct text *report, struct err *err)
 static void get_report(struct call *c)
 {
     struct err err;
-    struct text report;
+    struct text report = TEXT_NONE;
     if (asked_went_well(c, read_report(c, &report, &err), &err))
         call_bytes(c, 200, "application/json", report);
 }

@@ -10,6 +10,7 @@
 #include "core/pool.h"
 #include "http/operation.h"
 #include "registry/area.h"
+#include "registry/quota/retention.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ static const struct {
 } kinds[] = {
     [STOCK_VERIFY] = {"verify", "registry.verify", stock_verify},
     [STOCK_GC] = {"gc", "registry.gc", stock_gc},
+    [STOCK_RETENTION] = {"retention", "registry.retention", retention_run},
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -250,7 +252,7 @@ static int64_t last_run(struct stock *stock, const char *kind)
 
 void stock_daily(struct stock *stock)
 {
-    static const enum stock_kind daily[] = {STOCK_GC};
+    static const enum stock_kind daily[] = {STOCK_RETENTION, STOCK_GC};
     char operation[27];
     struct err err;
     for (size_t i = 0; i < sizeof daily / sizeof daily[0]; i++) {

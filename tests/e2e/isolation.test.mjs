@@ -77,7 +77,7 @@ describe('two tenants', () => {
   after(async () => r?.stop())
 
   test('what belongs to one tenant is not there for the other', async () => {
-    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/catalogue', '/api/v1/tenants/demo/catalogue/picks', '/api/v1/tenants/demo/catalogue/key', '/api/v1/tenants/demo/hooks',
+    const hidden = ['/api/v1/tenants/demo', '/api/v1/tenants/demo/members', '/api/v1/tenants/demo/sources', '/api/v1/tenants/demo/theme', '/api/v1/tenants/demo/quota', '/api/v1/tenants/demo/retention', '/api/v1/tenants/demo/catalogue', '/api/v1/tenants/demo/catalogue/picks', '/api/v1/tenants/demo/catalogue/key', '/api/v1/tenants/demo/hooks',
       '/api/v1/instances/one', '/api/v1/instances/one/logs', '/api/v1/instances/one/modules', '/api/v1/packages/@demo/node-red-hello/users', '/api/v1/packages/@demo/node-red-hello/needs',
       '/api/v1/packages/@demo/node-red-hello/downloads', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/contents', '/api/v1/packages/@demo/node-red-hello/versions/1.0.0/files/package.json', '/api/v1/packages/@demo/node-red-hello', '/npm/@demo%2fnode-red-hello',
       '/npm/@demo/node-red-hello/-/node-red-hello-1.0.0.tgz', '/api/v1/packages/@demo/node-red-hello/access', '/api/v1/tenants/demo/teams', '/api/v1/tenants/demo/teams/devs',

@@ -74,6 +74,8 @@ export interface Source {
   id: string; url: string; tags: string; last_commit: string | null; cause: string | null; webhook_url: string; webhook_secret?: string
   last_build: { id: string; state: string; version: string | null; at: string } | null
 }
+export interface Quota { bytes: number; versions: number; max_bytes: number | null; max_versions: number | null }
+export interface Retention { keep: number | null; days: number | null; due: { package: string; version: string; bytes: number; published_at: string }[] }
 export interface Hook { id: string; url: string; events: string[]; active: boolean; cause: string | null; failing_since: string | null; created_by: string; created_at: string; waiting: number; secret?: string }
 export interface Delivery {
   id: string; event: string; state: string; attempts: number; status: number | null; cause: string | null; created_at: string; next_at: string | null; ended_at: string | null

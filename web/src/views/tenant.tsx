@@ -3,6 +3,7 @@ import { Missing, Skeleton, useLoad } from '../parts'
 import { Link } from '../router'
 import { Hooks } from './hooks'
 import { Instances } from './instances'
+import { Keeping } from './keeping'
 import { Members } from './members'
 import { Packages } from './packages'
 import { Sources } from './sources'
@@ -24,7 +25,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
       <nav class="tabs" aria-label="Tenant">
         {tabs.map(([id, text]) => <Link key={id} to={`/ui/tenants/${slug}/${id}`} current={id === tab}>{text}</Link>)}
       </nav>
-      {tab === 'packages' ? <Packages tenant={slug} may={may('package:publish')} />
+      {tab === 'packages' ? <><Packages tenant={slug} may={may('package:publish')} /><Keeping tenant={slug} may={may('tenant:admin')} /></>
         : tab === 'staged' ? <Staged query={`tenant=${slug}`} may={may('package:publish')} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
