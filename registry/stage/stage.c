@@ -12,6 +12,7 @@
 #include "registry/area.h"
 #include "registry/document.h"
 #include "registry/hook/hook.h"
+#include "registry/origin.h"
 #include "registry/package.h"
 #include "registry/publish.h"
 
@@ -31,12 +32,15 @@
 #define INTO(x)                                                                                    \
     &(x)->id, &(x)->package, &(x)->tenant, &(x)->version, &(x)->tag, &(x)->sha512, &(x)->shasum,   \
         &(x)->actor, &(x)->actor_type, &(x)->bytes, &(x)->created_ms, &(x)->expires_ms
-/* ?1 the tenants' ids as JSON, ?2 the asker's id, ?3 whether all, ?4 now. Below the platform's
- * scope it is a matter of whose the package is. */
+/* ?1 the tenants' ids as JSON, ?2 the asker's id, ?3 whether all below the platform's scope, where
+ * else it is a matter of whose the package is, ?4 now, ?5 globs of names that a token is limited
+ * to.
+ */
 #define SEEN                                                                                       \
-    " FROM stage AS s WHERE s.expires_at > ?4 AND (?3 OR s.tenant IN (SELECT value FROM "          \
-    "json_each(?1)) OR (s.tenant IS NULL AND (s.user = ?2 OR EXISTS (SELECT 1 FROM "               \
-    "package_owner AS o WHERE o.package = s.package AND o.user = ?2))))"
+    " FROM stage AS s WHERE s.expires_at > ?4 AND (s.tenant IN (SELECT value FROM json_each(?1))"  \
+    " OR (s.tenant IS NULL AND (?3 OR s.user = ?2 OR EXISTS (SELECT 1 FROM package_owner AS o"     \
+    " WHERE o.package = s.package AND o.user = ?2))))"                                             \
+    " AND (?5 IS NULL OR EXISTS (SELECT 1 FROM json_each(?5) AS n WHERE s.package GLOB n.value))"
 
 static void make_uuid(char out[37])
 {
@@ -221,6 +225,7 @@ static struct text tenants_of(struct pool *pool, const struct stage_asker *asker
     return buf_failed(&out) ? TEXT("[]") : text_dup(pool, buf_view(&out));
 }
 
+/* Below the platform's scope. */
 static int64_t sees_all(const struct identity *who)
 {
     return who->admin && (who->narrowed & (SCOPE_PACKAGE_PUBLISH | SCOPE_PACKAGE_STAGE)) != 0;
@@ -229,13 +234,15 @@ static int64_t sees_all(const struct identity *who)
 int stage_find(struct registry *registry, struct pool *pool, const struct stage_asker *asker,
                struct text id, struct stage *out, struct err *err)
 {
-    static const char sql[] = "SELECT " COLUMNS SEEN " AND s.id = ?5";
+    static const char sql[] = "SELECT " COLUMNS SEEN " AND s.id = ?6";
+    struct sight sight = origin_sight(registry, pool, asker->who);
     struct err why;
     auto_read struct db_read r = db_read(registry->config.control, err);
     if (r.conn == NULL)
         return -1;
-    if (db_get(r.conn, pool, &why, sql, "sziis", LETTERS, tenants_of(pool, asker), asker->who->user,
-               sees_all(asker->who), clock_wall_ms(), text_lower(pool, id), INTO(out)) == 0)
+    if (db_get(r.conn, pool, &why, sql, "sziiss", LETTERS, tenants_of(pool, asker),
+               asker->who->user, sees_all(asker->who), clock_wall_ms(), sight.names,
+               text_lower(pool, id), INTO(out)) == 0)
         return 0;
     return why.kind == ERR_NOT_FOUND
                ? err_set(err, ERR_NOT_FOUND, "stage_not_found",
@@ -244,31 +251,27 @@ int stage_find(struct registry *registry, struct pool *pool, const struct stage_
                : err_set(err, why.kind, why.code, "%s", why.text);
 }
 
-static int count(struct db_conn *conn, struct pool *pool, const struct stage_asker *asker,
-                 struct text tenants, struct stage_page *page, struct err *err)
-{
-    static const char sql[] =
-        "SELECT count(*)" SEEN
-        " AND (?5 IS NULL OR s.package = ?5) AND (?6 IS NULL OR s.tenant = ?6)";
-    return db_get(conn, pool, err, sql, "sziiss", "i", tenants, asker->who->user,
-                  sees_all(asker->who), clock_wall_ms(), page->package, page->tenant, &page->total);
-}
+#define WANTED " AND (?6 IS NULL OR s.package = ?6) AND (?7 IS NULL OR s.tenant = ?7)"
 
 int stage_list(struct registry *registry, struct pool *pool, const struct stage_asker *asker,
                struct stage_page *page, struct err *err)
 {
+    static const char count[] = "SELECT count(*)" SEEN WANTED;
     static const char sql[] =
-        "SELECT " COLUMNS SEEN
-        " AND (?5 IS NULL OR s.package = ?5) AND (?6 IS NULL OR s.tenant = ?6)"
-        " ORDER BY s.created_at DESC, s.id LIMIT ?7 OFFSET ?8";
+        "SELECT " COLUMNS SEEN WANTED " ORDER BY s.created_at DESC, s.id LIMIT ?8 OFFSET ?9";
+    const struct identity *who = asker->who;
     struct text tenants = tenants_of(pool, asker);
+    struct sight sight = origin_sight(registry, pool, who);
+    int64_t now = clock_wall_ms();
     auto_read struct db_read r = db_read(registry->config.control, err);
     auto_rows struct db_rows q = {0};
     page->n = 0;
-    page->items = pool_alloc(pool, (size_t)page->most * sizeof *page->items);
-    if (r.conn == NULL || count(r.conn, pool, asker, tenants, page, err) != 0 ||
-        db_each (&q, r.conn, err, sql, "sziissii", tenants, asker->who->user, sees_all(asker->who),
-                 clock_wall_ms(), page->package, page->tenant, page->most, page->from) != 0)
+    page->items = pool_alloc(pool, ((size_t)page->most + 1) * sizeof *page->items);
+    if (r.conn == NULL ||
+        db_get(r.conn, pool, err, count, "sziisss", "i", tenants, who->user, sees_all(who), now,
+               sight.names, page->package, page->tenant, &page->total) != 0 ||
+        db_each (&q, r.conn, err, sql, "sziisssii", tenants, who->user, sees_all(who), now,
+                 sight.names, page->package, page->tenant, page->most, page->from) != 0)
         return -1;
     while (page->n < (size_t)page->most && db_next(&q, pool, LETTERS, INTO(&page->items[page->n])))
         page->n++;

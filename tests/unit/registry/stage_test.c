@@ -1,5 +1,6 @@
 #include "tests/unit/registry/world.h"
 
+#include "http/limits.h"
 #include "registry/package.h"
 #include "registry/stage/stage.h"
 
@@ -184,6 +185,29 @@ static void only_who_may_publish_or_stage_sees_it(void **state)
     }
 }
 
+static void a_token_that_is_limited_to_other_names_does_not_see_it(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct scene s = scene(*state, pool);
+    struct text names[] = {TEXT("@acme/other-*")}, id;
+    struct identity limited = s.ada;
+    struct limits_spec spec = {.names = {names, 1}};
+    struct limits *limits = NULL;
+    struct stage stage;
+    struct err err;
+
+    assert_works(put(&s, "1.0.0", &id, &err), err);
+    assert_works(limits_make(&spec, &limits, &err), err);
+    limited.limits = limits;
+    s.asker.who = &limited;
+    assert_int_equal(stage_find(s.w->registry, pool, &s.asker, id, &stage, &err), -1);
+    assert_string_equal(err.code, "stage_not_found");
+    struct stage_page page = {.most = 10};
+    assert_works(stage_list(s.w->registry, pool, &s.asker, &page, &err), err);
+    assert_int_equal(page.total, 0);
+    limits_drop(limits);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 int main(void)
@@ -194,6 +218,7 @@ int main(void)
         WITH_WORLD(what_waited_too_long_is_not_seen_and_is_dropped),
         WITH_WORLD(a_tenant_stages_so_much_and_no_more),
         WITH_WORLD(only_who_may_publish_or_stage_sees_it),
+        WITH_WORLD(a_token_that_is_limited_to_other_names_does_not_see_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
