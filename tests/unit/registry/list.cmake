@@ -1,4 +1,4 @@
-foreach(name want semver pkgname commands nodetypes jsonscan manifest document uplink_body publish change stage login team search signature hook stock source_address)
+foreach(name want breaker trim uplink_store semver pkgname commands nodetypes jsonscan manifest document uplink_body publish change stage login team search signature hook stock source_address)
   unit(registry/${name} registry)
 endforeach()
 unit(registry/look registry)

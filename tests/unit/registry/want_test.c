@@ -1,8 +1,9 @@
 /* What lists and lock files name. */
+#include "tests/unit/unit.h"
+
 #include "core/err.h"
 #include "core/pool.h"
 #include "registry/offline/want.h"
-#include "tests/unit/unit.h"
 
 static void wants(const char *content, const char *expected, bool locked)
 {
