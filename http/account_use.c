@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* After its end a token stays in its owner's list; one that is nobody's is in none. */
 #define TOKEN_KEPT_MS (30ll * 86400 * 1000)
+#define ACTOR_KEPT_MS (3600ll * 1000)
 
 void account_touch(struct account *account, const struct identity *who, struct text address)
 {
@@ -51,11 +53,13 @@ static int note_tokens(struct account *account, const struct account_touched *to
                        struct err *err)
 {
     static const char sql[] = "UPDATE token SET used_at = ?, used_from = ? WHERE id = ?";
-    static const char old[] = "DELETE FROM token WHERE expires_at > 0 AND expires_at < ?";
+    static const char old[] = "DELETE FROM token WHERE expires_at > 0 AND (expires_at < ? OR"
+                              " (user IS NULL AND limits IS NOT NULL AND expires_at < ?))";
+    int64_t now = clock_wall_ms();
     auto_tx struct db_tx tx = {0};
 
     if (db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, old, "i", clock_wall_ms() - TOKEN_KEPT_MS) < 0)
+        db_do(tx.conn, err, old, "ii", now - TOKEN_KEPT_MS, now - ACTOR_KEPT_MS) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (touched[i].is_token &&
@@ -66,20 +70,21 @@ static int note_tokens(struct account *account, const struct account_touched *to
 
 static enum account_verdict drop_old(void *arg, struct account_key *key)
 {
-    const int64_t *before = arg;
+    const int64_t *now = arg;
+    int64_t kept = limits_actor(key->limits) != NULL ? ACTOR_KEPT_MS : TOKEN_KEPT_MS;
 
-    return key->expires_ms != 0 && key->expires_ms < *before ? ACCOUNT_DROP : ACCOUNT_KEEP;
+    return key->expires_ms != 0 && key->expires_ms < *now - kept ? ACCOUNT_DROP : ACCOUNT_KEEP;
 }
 
 int account_flush(struct account *account, struct err *err)
 {
     size_t n;
     auto_free struct account_touched *touched = account_take_touched(account, &n);
-    int64_t before = clock_wall_ms() - TOKEN_KEPT_MS;
+    int64_t now = clock_wall_ms();
 
     if (account_carry_sessions(account, touched, n, err) != 0 ||
         note_tokens(account, touched, n, err) != 0 || account_expire_sessions(account, err) != 0)
         return -1;
-    account_revise_keys(account, ACCOUNT_TOKENS, drop_old, &before);
+    account_revise_keys(account, ACCOUNT_TOKENS, drop_old, &now);
     return 0;
 }

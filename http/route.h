@@ -51,6 +51,8 @@ struct route {
     bool (*ready)(struct call *c);
     /* Open to somebody whose password must be changed first (session and password routes). */
     bool before_change;
+    /* The Authorization header is the handler's to judge: it holds no token of ours. */
+    bool own_bearer;
     /* Its answer shows a secret once: not kept for an Idempotency-Key (http/idempotency.h). */
     bool secret;
 };

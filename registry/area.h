@@ -6,6 +6,7 @@
 
 struct downloads;
 struct hooks;
+struct issuers;
 struct legacy;
 struct advisories;
 struct policy;
@@ -28,6 +29,7 @@ struct registry {
     pthread_mutex_t names_lock;    /* one reload at a time, so that an older reading never wins */
     struct uplinks *uplinks;
     struct offline *offline;     /* bundles */
+    struct issuers *issuers;     /* of trusted publishing */
     struct hooks *hooks;         /* NULL: not started */
     struct stock *stock;         /* NULL: not started */
     struct picks *picks;         /* NULL: not started */

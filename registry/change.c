@@ -14,6 +14,19 @@
 #define MAX_MESSAGE 1000
 #define MAX_TAGS 50
 
+int change_check_hand_over(const struct change *c, struct err *err)
+{
+    struct package p;
+    auto_read struct db_read r = db_read(c->registry->config.control, err);
+    if (r.conn == NULL)
+        return -1;
+    struct permission ask = {r.conn, c->pool, c->who, c->tenant, c->name};
+    /* in a tenant, who may publish it may make it */
+    if (c->tenant != NULL && package_get(r.conn, c->pool, c->name, &p, err) != 0)
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    return permission_check(&ask, PERMISSION_OWN, err);
+}
+
 int change_begin(const struct change *c, enum permission_need need, struct db_tx *tx,
                  struct text rev, struct package *p, struct err *err)
 {

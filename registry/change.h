@@ -24,6 +24,9 @@ struct change {
     struct text name;
 };
 
+/* 0 when who asks may hand the package over: its owners, the tenant's, and who may publish what has
+ * no owners or is not there yet. ERR_FORBIDDEN "not_owner". */
+int change_check_hand_over(const struct change *c, struct err *err);
 int change_set_tag(const struct change *c, struct text tag, struct text version, struct err *err);
 int change_remove_tag(const struct change *c, struct text tag, struct err *err);
 /* doc is the packument as the client saw it. Only `deprecated` of versions that exist is taken;

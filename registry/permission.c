@@ -45,8 +45,12 @@ int permission_check(const struct permission *ask, enum permission_need need, st
         "SELECT (SELECT count(*) FROM package_owner WHERE package = p.name), " OPEN ", " OWNED
         ", " GRANTED " FROM package AS p, (SELECT ?2 AS id) AS u WHERE p.name = ?1";
     int64_t owners, open, owned, granted;
-    if (ask->who->admin || owns_tenant(ask))
+    bool trusted = ask->who->kind == IDENTITY_TRUSTED;
+    if (ask->who->admin || owns_tenant(ask) || (trusted && need == PERMISSION_WRITE))
         return 0;
+    if (trusted)
+        return err_set(err, ERR_FORBIDDEN, "not_owner",
+                       "A trusted publisher publishes and tags; taking away is for people.");
     if (db_get(ask->conn, ask->pool, err, sql, "sz", "iiii", ask->name, ask->who->user, &owners,
                &open, &owned, &granted) != 0)
         return -1;

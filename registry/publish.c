@@ -75,6 +75,7 @@ static int make_documents(struct work *w, struct err *err)
                              .published = w->published,
                              .tarball = m,
                              .publisher = w->v.publisher,
+                             .trusted = text_is(w->v.source, "trusted"),
                              .sha512_sum = w->sha512_sum,
                              .sha1_sum = w->sha1_sum};
     if (versiondoc_make(w->pool, &doc, err) != 0)
@@ -323,9 +324,10 @@ int publish_document(struct registry *registry, struct pool *pool,
     w->registry = registry;
     w->pool = pool;
     w->who = req->who;
+    bool trusted = req->who->kind == IDENTITY_TRUSTED;
     w->v = (struct package_version){.publisher = text_of(req->who->name),
                                     .publisher_id = text_of(req->who->user),
-                                    .source = TEXT("publish")};
+                                    .source = trusted ? TEXT("trusted") : TEXT("publish")};
     if (open_work(w, req, &doc, err) != 0)
         return -1;
     json_each (tag, doc.tags)

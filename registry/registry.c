@@ -26,6 +26,8 @@
 #include "registry/signature/signature.h"
 #include "registry/stock/stock.h"
 #include "registry/team/routes.h"
+#include "registry/trust/issuer.h"
+#include "registry/trust/trust.h"
 #include "registry/upkeep.h"
 #include "registry/uplink/outside.h"
 #include "registry/uplink/uplinks.h"
@@ -149,6 +151,7 @@ struct registry *registry_open(const struct registry_config *config, struct err 
     pthread_mutex_init(&r->names_lock, NULL);
     r->logins = logins_new();
     r->offline = offline_new(r);
+    r->issuers = issuers_new(config->fetcher);
     r->moves = moves_new(config->operations);
     r->downloads = downloads_new(r->config.control);
     r->advisories = advisories_open(r);
@@ -181,6 +184,7 @@ void registry_close(struct registry *registry)
     uplinks_close(registry->uplinks);
     signing_close(registry->signing);
     logins_free(registry->logins);
+    issuers_free(registry->issuers);
     search_close(registry->search);
     policy_close(registry->policy);
     moves_free(registry->moves);
@@ -262,7 +266,7 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_offline(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
         search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
         advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0 ||
-        policy_routes(registry, router, err) != 0)
+        trust_routes(registry, router, err) != 0 || policy_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

@@ -139,6 +139,12 @@ static void put_manifest(struct pool *pool, struct json_writer *w, const struct 
     json_open(w);
     json_put_text(w, "name", doc->publisher);
     json_put_str(w, "email", "");
+    if (doc->trusted) {
+        json_key(w, "trustedPublisher");
+        json_open(w);
+        json_put_text(w, "id", doc->publisher);
+        json_close(w);
+    }
     json_close(w);
     put_truths(w, doc, true);
     put_common(w, doc);

@@ -19,7 +19,8 @@ struct versiondoc {
     const struct json *published;   /* the manifest that is published, or the package.json */
     const struct manifest *tarball; /* what the tarball says: it alone tells what is installed and
                                        run (dependencies, commands, scripts, engines, platforms) */
-    struct text publisher;          /* user name */
+    struct text publisher;          /* user name, or the issuer of whom the package trusts */
+    bool trusted;                   /* it is the latter */
     const unsigned char *sha512_sum, *sha1_sum;
     /* out, in the pool */
     struct text manifest, abbreviated, dist;

@@ -9,6 +9,7 @@
 #include "server/client_policy.h"
 #include "server/client_registry.h"
 #include "server/client_stage.h"
+#include "server/client_tokens.h"
 #include "server/client_uplinks.h"
 #include "server/init.h"
 #include "server/move/mover.h"
@@ -86,72 +87,6 @@ static int user_reset_factor(struct ask *ask, struct err *err)
                     err) != 0)
         return -1;
     return ask_get(ask, ask_path(ask, "/api/v1/users/", word(ask, 0), ""), err);
-}
-
-/* "a,b" as a list; nothing for NULL. */
-static void put_words(struct ask *ask, const char *key, const char *value)
-{
-    struct text rest = text_of(value), item;
-
-    if (value == NULL)
-        return;
-    json_key(&ask->w, key);
-    json_open_array(&ask->w);
-    while (text_cut(&rest, ',', &item))
-        json_text(&ask->w, text_trim(item));
-    json_close_array(&ask->w);
-}
-
-static int token_create(struct ask *ask, struct err *err)
-{
-    const char *user = flag(ask, "--user"), *name = flag(ask, "--name");
-    const char *expires = flag(ask, "--expires");
-    int64_t life_ms = 0;
-
-    if (user == NULL || name == NULL)
-        return err_set(err, ERR_INVALID, "usage",
-                       "Say whose token it is and what it is called: --user NAME --name LABEL.");
-    if (expires != NULL &&
-        (!text_duration_ms(text_of(expires), &life_ms) || life_ms < 1000 || life_ms % 1000 != 0))
-        return err_set(err, ERR_INVALID, "bad_expires",
-                       "--expires takes a time in whole seconds, such as 30d, 1h or 90s.");
-    json_put_str(&ask->w, "name", name);
-    json_put_str(&ask->w, "description", flag(ask, "--description"));
-    json_put_bool(&ask->w, "read_only", flag(ask, "--read-only") != NULL);
-    json_put_bool(&ask->w, "bypass_2fa", flag(ask, "--bypass-2fa") != NULL);
-    json_put_int(&ask->w, "expires_seconds", life_ms / 1000);
-    put_words(ask, "scopes", flag(ask, "--scopes"));
-    put_words(ask, "packages", flag(ask, "--packages"));
-    put_words(ask, "addresses", flag(ask, "--addresses"));
-    put_words(ask, "tenants", flag(ask, "--tenants"));
-    return ask_post(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens"), err);
-}
-
-static int need_user(const char *user, struct err *err)
-{
-    return user != NULL ? 0 : err_set(err, ERR_INVALID, "usage", "Say whose tokens: --user NAME.");
-}
-
-static int token_list(struct ask *ask, struct err *err)
-{
-    const char *user = flag(ask, "--user");
-
-    if (need_user(user, err) != 0)
-        return -1;
-    return ask_list(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens"), err);
-}
-
-static int token_remove(struct ask *ask, struct err *err)
-{
-    const char *user = flag(ask, "--user");
-
-    if (need_user(user, err) != 0)
-        return -1;
-    ask->done = "removed";
-    return client_call(
-        &ask->client, "DELETE",
-        ask_path(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens/"), word(ask, 0), ""),
-        NULL, &ask->doc, err);
 }
 
 /* TENANT/SLUG; a slug alone will do where the tenant is not needed: tenant is absent then. */
@@ -369,6 +304,17 @@ const struct command client_commands[] = {
     {"token list", "--user NAME", "lists a user's tokens", ask_run, token_list,
      "id,name,hint,created_at,expires_at,last_used_at,last_used_from"},
     {"token remove", "ID --user NAME", "ends a token", ask_run, token_remove, ""},
+    {"issuer add", "NAME [--address URL]",
+     "believes an issuer of ID tokens: github, gitlab, or any by its address", ask_run, issuer_add,
+     "name,url"},
+    {"issuer list", "", "lists the issuers of ID tokens", ask_run, issuer_list,
+     "name,url,publishers"},
+    {"issuer remove", "NAME", "believes an issuer no more", ask_run, issuer_remove, ""},
+    {"trust add", "PACKAGE --issuer NAME --claims CLAIM=TEXT,... [--stage-only]",
+     "trusts a CI job to publish a package", ask_run, trust_add_command, TRUST_COLUMNS},
+    {"trust list", "PACKAGE", "lists the CI jobs that a package trusts", ask_run,
+     trust_list_command, TRUST_COLUMNS},
+    {"trust remove", "PACKAGE ID", "trusts a CI job no more", ask_run, trust_remove_command, ""},
     {"instance create", "TENANT/SLUG [--stack NAME]", "makes an instance and starts it", ask_run,
      instance_create, INSTANCE_COLUMNS},
     {"instance list", "", "lists the instances", ask_run, instance_list, INSTANCE_COLUMNS},

@@ -105,7 +105,8 @@ describe('two tenants', () => {
       ['POST', '/api/v1/packages/@demo/node-red-hello/owners', { user: 'eve' }], ['PUT', '/api/v1/packages/@demo/node-red-hello/access/teams/devs', { permission: 'read-write' }],
       ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }],
       ['POST', `/api/v1/stages/${staged}/approve`, {}], ['DELETE', `/api/v1/stages/${staged}`], ['DELETE', '/api/v1/users/ada/factor'],
-      ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
+      ['GET', '/api/v1/packages/@demo/node-red-hello/trust'], ['POST', '/api/v1/packages/@demo/node-red-hello/trust', { issuer: 'github', claims: { repository: 'eve/x' } }],
+      ['POST', '/api/v1/trust/issuers', { name: 'github' }], ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })
       assert.ok([403, 404].includes(answer.status), `${method} ${path} answered ${answer.status}`)

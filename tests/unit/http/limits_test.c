@@ -1,5 +1,6 @@
 #include "http/limits.h"
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "tests/unit/http/world.h"
 
@@ -178,6 +179,31 @@ static void a_trusted_machine_may_touch_packages_of_its_tenant_only(void **state
     snapshot_drop(s);
 }
 
+static void a_trusted_machines_token_is_gone_an_hour_after_its_end(void **state)
+{
+    struct world *w = *state;
+    struct limits_spec limits = {.actor = TEXT("github")};
+    struct account_token spec = {.label = TEXT("trusted"),
+                                 .scopes = SCOPE_ALL,
+                                 .tenant = w->tenant,
+                                 .instance = "row",
+                                 .limits = &limits};
+    struct text token;
+    struct identity who;
+    char id[ACCOUNT_ID];
+    struct err err;
+    spec.expires_ms = clock_wall_ms() - 3700 * 1000;
+    assert_works(account_token_create(w->account, w->pool, &spec, &token, id, &err), err);
+    assert_int_equal(read_number(w, "SELECT count(*) FROM token"), 1);
+    assert_works(account_flush(w->account, &err), err);
+    assert_int_equal(read_number(w, "SELECT count(*) FROM token"), 0);
+    spec.expires_ms = 0;
+    assert_works(account_token_create(w->account, w->pool, &spec, &token, id, &err), err);
+    assert_true(token_lives(w, token, &who));
+    assert_works(account_instance_tokens_retire(w->account, "row", INT64_MAX, &err), err);
+    assert_false(token_lives(w, token, &who));
+}
+
 static void a_cut_or_mistyped_token_is_told_by_its_form(void **state)
 {
     struct world *w = *state;
@@ -206,6 +232,7 @@ int main(void)
         in_world(a_token_keeps_its_limits_over_changes_and_a_restart),
         in_world(a_token_for_other_tenants_does_nothing_but_packages_here),
         in_world(a_trusted_machine_may_touch_packages_of_its_tenant_only),
+        in_world(a_trusted_machines_token_is_gone_an_hour_after_its_end),
         in_world(a_cut_or_mistyped_token_is_told_by_its_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

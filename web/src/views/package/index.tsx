@@ -10,6 +10,7 @@ import { Nodes } from './nodes'
 import { Owners } from './owners'
 import type { PagePart } from './page'
 import { Overview } from './readme'
+import { TrustedPublishers } from './trust'
 import { Usage } from './usage'
 import { Versions } from './versions'
 
@@ -22,6 +23,7 @@ const tabs: [string, string, FunctionComponent<PagePart>][] = [
   ['usage', 'Usage', Usage],
   ['owners', 'Owners', Owners],
   ['staged', 'Staged', ({ p, may, reload }) => <Staged query={`package=${encodeURIComponent(p.name)}`} may={may('package:publish')} onChange={reload} />],
+  ['trust', 'Trusted publishers', TrustedPublishers],
 ]
 
 export function PackageView({ name, session }: { name: string; session: Session }) {

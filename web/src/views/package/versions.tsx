@@ -45,7 +45,7 @@ function VersionRow({ p, v, may, reload, ask }: { v: Version; ask: (asked: Asked
           </span>
         ))}
         <div class="muted">
-          {v.publisher} · <Ago at={v.published_at} /> · {size(v.bytes)}{v.unpacked_bytes ? `, ${size(v.unpacked_bytes)} in ${v.files ?? '?'} files` : ''}
+          {v.source === 'trusted' ? `trusted publisher ${v.publisher}` : v.publisher} · <Ago at={v.published_at} /> · {size(v.bytes)}{v.unpacked_bytes ? `, ${size(v.unpacked_bytes)} in ${v.files ?? '?'} files` : ''}
           {v.source_commit && <> · commit <code>{v.source_commit.slice(0, 8)}</code></>}{v.install_scripts && ' · runs scripts when it is installed'}
         </div>
         {v.deprecated && <Failure text={`Deprecated: ${v.deprecated}`} />}

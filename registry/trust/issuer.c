@@ -1,0 +1,223 @@
+#include "registry/trust/issuer.h"
+
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/err.h"
+#include "core/fetch.h"
+#include "core/json.h"
+#include "core/pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define FRESH_MS (3600 * 1000)
+#define STALE_MS (24ll * 3600 * 1000)
+#define AGAIN_MS 60000
+#define DEADLINE_MS 8000
+#define MOST_BYTES (256u << 10)
+#define UNREACHABLE ERR_UPSTREAM, "issuer_unreachable"
+
+struct kept {
+    char *url; /* of the issuer; NULL: a free place */
+    char *jwks;
+    int64_t fetched_at, tried_at; /* wall */
+};
+
+struct issuers {
+    struct fetcher *fetcher;
+    pthread_mutex_t lock; /* held over a fetch: the keys of one issuer at a time */
+    struct kept kept[ISSUERS_MOST];
+};
+
+static const struct {
+    const char *name, *url;
+} presets[] = {
+    {"github", "https://token.actions.githubusercontent.com"},
+    {"gitlab", "https://gitlab.com"},
+};
+
+struct issuers *issuers_new(struct fetcher *fetcher)
+{
+    struct issuers *issuers = xcalloc(1, sizeof(*issuers));
+    issuers->fetcher = fetcher;
+    pthread_mutex_init(&issuers->lock, NULL);
+    return issuers;
+}
+
+void issuers_free(struct issuers *issuers)
+{
+    if (issuers == NULL)
+        return;
+    for (int i = 0; i < ISSUERS_MOST; i++) {
+        free(issuers->kept[i].url);
+        free(issuers->kept[i].jwks);
+    }
+    pthread_mutex_destroy(&issuers->lock);
+    free(issuers);
+}
+
+struct text issuer_preset(struct text name)
+{
+    for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
+        if (text_is(name, presets[i].name))
+            return text_of(presets[i].url);
+    return TEXT_NONE;
+}
+
+/* Where the authority ends; *host is without port. */
+static bool split_url(struct text url, bool *https, struct text *authority, struct text *host)
+{
+    *https = text_starts(url, "https://");
+    if (!*https && !text_starts(url, "http://"))
+        return false;
+    struct text rest = text_sub(url, *https ? 8 : 7, url.len);
+    (void)text_cut(&rest, '/', authority);
+    size_t end = text_starts(*authority, "[") ? text_find(*authority, ']', 0)
+                                              : text_find(*authority, ':', 0);
+    *host = text_sub(*authority, 0, text_starts(*authority, "[") ? end + 1 : end);
+    return host->len > 0;
+}
+
+static bool is_loopback(struct text host)
+{
+    return text_is(host, "localhost") || text_is(host, "127.0.0.1") || text_is(host, "[::1]");
+}
+
+int issuer_check(const struct issuer *issuer, struct err *err)
+{
+    struct text authority, host;
+    bool https, named = issuer->name.len > 0 && issuer->name.len <= 40;
+    for (size_t i = 0; i < issuer->name.len && named; i++) {
+        char c = issuer->name.base[i];
+        named = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i > 0);
+    }
+    if (!named)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_issuer",
+                       "An issuer's name is made of a to z, 0 to 9 and dashes.");
+    if (issuer->url.len == 0 || issuer->url.len > 300 || !text_is_printable(issuer->url) ||
+        text_has(issuer->url, ' ') || text_has(issuer->url, '?') || text_has(issuer->url, '#') ||
+        text_has(issuer->url, '@') || !split_url(issuer->url, &https, &authority, &host))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_issuer",
+                       "Give the issuer's address as in the claim iss of its tokens, such as "
+                       "https://ci.example.org.");
+    if (!https && !is_loopback(host))
+        return err_set(err, ERR_UNPROCESSABLE, "bad_issuer",
+                       "An issuer is reached by https, so that nobody else can give its keys.");
+    return 0;
+}
+
+int issuer_by_name(struct db_conn *conn, struct pool *pool, struct text name, struct issuer *out,
+                   struct err *err)
+{
+    static const char sql[] = "SELECT name, url FROM trust_issuer WHERE name = ?";
+    if (db_get(conn, pool, err, sql, "s", "ss", name, &out->name, &out->url) == 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "issuer_not_found",
+                   "The platform believes no issuer called \"%.*s\". An admin adds it: redhouse "
+                   "issuer add %.*s.",
+                   TEXT_ARG(text_sub(name, 0, 40)), TEXT_ARG(text_sub(name, 0, 40)));
+}
+
+int issuer_by_url(struct db_conn *conn, struct pool *pool, struct text url, struct issuer *out,
+                  struct err *err)
+{
+    static const char sql[] = "SELECT name, url FROM trust_issuer WHERE url = ?";
+    if (db_get(conn, pool, err, sql, "s", "ss", url, &out->name, &out->url) == 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "issuer_not_found",
+                   "The platform does not believe the issuer \"%.*s\".",
+                   TEXT_ARG(text_sub(url, 0, 100)));
+}
+
+static int get_json(struct issuers *issuers, struct pool *pool, struct text url, bool private_too,
+                    struct text *body, struct err *err)
+{
+    struct fetch_header accept = {TEXT("accept"), TEXT("application/json")};
+    struct fetch_request request = {.url = text_c(pool, url),
+                                    .headers = &accept,
+                                    .n_headers = 1,
+                                    .deadline_ms = DEADLINE_MS,
+                                    .max_bytes = MOST_BYTES,
+                                    .refuse_private = !private_too};
+    struct fetch_reply reply;
+    struct err why;
+    if (issuers->fetcher == NULL)
+        return err_set(err, UNREACHABLE, "This server asks nobody outside.");
+    if (fetch(issuers->fetcher, &request, pool, &reply, &why) != 0)
+        return err_set(err, UNREACHABLE, "%s could not be read: %s", request.url, why.text);
+    if (reply.status != 200)
+        return err_set(err, UNREACHABLE, "%s answered with status %d.", request.url, reply.status);
+    *body = reply.body;
+    return 0;
+}
+
+/* The admin named the issuer's own host, which may be a private one; another host may not. */
+static int find_jwks(struct issuers *issuers, struct pool *pool, const struct issuer *issuer,
+                     struct text *jwks, struct err *err)
+{
+    struct text body, where = TEXT_NONE, said = TEXT_NONE, own, other, host;
+    struct text base =
+        text_ends(issuer->url, "/") ? text_sub(issuer->url, 0, issuer->url.len - 1) : issuer->url;
+    struct json *doc;
+    bool https, own_https;
+    if (get_json(issuers, pool,
+                 text_printf(pool, "%.*s/.well-known/openid-configuration", TEXT_ARG(base)), true,
+                 &body, err) != 0)
+        return -1;
+    if (json_read(pool, body, 5000, &doc, err) != 0 ||
+        json_want_text(doc, "issuer", &said, NULL) != 0 ||
+        json_want_text(doc, "jwks_uri", &where, NULL) != 0 || !text_eq(said, issuer->url) ||
+        where.len > 1000 || !split_url(issuer->url, &own_https, &own, &host) ||
+        !split_url(where, &https, &other, &host) || (own_https && !https))
+        return err_set(err, UNREACHABLE,
+                       "%.*s does not describe itself as an issuer with that address.",
+                       TEXT_ARG(text_sub(issuer->url, 0, 100)));
+    return get_json(issuers, pool, where, text_eq(own, other), jwks, err);
+}
+
+/* Its place; the oldest is given up when all are taken. */
+static struct kept *place_of(struct issuers *issuers, struct text url)
+{
+    struct kept *oldest = &issuers->kept[0];
+    for (int i = 0; i < ISSUERS_MOST; i++) {
+        struct kept *k = &issuers->kept[i];
+        if (k->url != NULL && text_is(url, k->url))
+            return k;
+        if (k->url == NULL || (oldest->url != NULL && k->fetched_at < oldest->fetched_at))
+            oldest = k;
+    }
+    free(oldest->url);
+    free(oldest->jwks);
+    *oldest = (struct kept){.url = xstrndup(url.base, url.len)};
+    return oldest;
+}
+
+int issuer_keys(struct issuers *issuers, struct pool *pool, const struct issuer *issuer, bool anew,
+                struct text *jwks, struct err *err)
+{
+    struct text found;
+    int failed = 0;
+    pthread_mutex_lock(&issuers->lock);
+    struct kept *k = place_of(issuers, issuer->url);
+    int64_t now = clock_wall_ms(), age = now - k->fetched_at;
+    bool due = k->jwks == NULL || anew || age > FRESH_MS;
+    if (due && now - k->tried_at > AGAIN_MS) {
+        k->tried_at = now;
+        failed = find_jwks(issuers, pool, issuer, &found, err);
+        if (failed == 0) {
+            free(k->jwks);
+            k->jwks = xstrndup(found.base, found.len);
+            k->fetched_at = now;
+        }
+    } else if (k->jwks == NULL) {
+        failed = err_set(err, UNREACHABLE,
+                         "The issuer's keys could not be had a moment ago. Try again in a minute.");
+    }
+    bool usable = k->jwks != NULL && now - k->fetched_at < STALE_MS;
+    if (usable)
+        *jwks = text_of(pool_strdup(pool, k->jwks));
+    pthread_mutex_unlock(&issuers->lock);
+    if (usable)
+        return 0;
+    return failed != 0 ? -1 : err_set(err, UNREACHABLE, "The issuer's keys are too old.");
+}
