@@ -368,7 +368,7 @@ describe('the portal', { timeout: 400000 }, () => {
   })
 
   test('no page scrolls sideways at 400 pixels, and none jumps while it loads; light and dark', limit, async () => {
-    const pages = ['/ui/', '/ui/tokens', '/ui/stacks', '/ui/users', '/ui/uplinks', '/ui/theme', '/ui/tenants/acme/instances', '/ui/tenants/acme/packages', '/ui/tenants/acme/sources', '/ui/tenants/acme/hooks',
+    const pages = ['/ui/', '/ui/tokens', '/ui/stacks', '/ui/users', '/ui/uplinks', '/ui/theme', '/ui/policy', '/ui/advisories', '/ui/tenants/acme/policy', '/ui/tenants/acme/instances', '/ui/tenants/acme/packages', '/ui/tenants/acme/sources', '/ui/tenants/acme/hooks',
       '/ui/tenants/acme/theme', '/ui/tenants/acme/members', '/ui/instances/one', '/ui/packages/@acme/steady']
     // Answers come late and in another order than they were asked for, as on a slow line.
     const late = /\/api\/v1\/(?!events|session|theme\.css|.*(follow=true|theme\.css))/

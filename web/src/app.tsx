@@ -6,10 +6,12 @@ import { useLook, wear } from './look'
 import { Dialog, Failure, Field, Form, Missing } from './parts'
 import { go, Link, useLocation } from './router'
 import { Account } from './views/account'
+import { Advisories } from './views/advisories'
 import { Home } from './views/home'
 import { InstanceView } from './views/instance'
 import { Login, ChangePassword } from './views/login'
 import { PackageView } from './views/package'
+import { Policy } from './views/policy'
 import { BuildView } from './views/sources'
 import { Stacks } from './views/stacks'
 import { TenantView } from './views/tenant'
@@ -62,14 +64,16 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
   if (kind === 'uplinks' && session.user.admin) return <Uplinks />
   if (kind === 'theme' && session.user.admin) return <PlatformTheme />
+  if (kind === 'advisories') return <Advisories admin={session.user.admin} />
+  if (kind === 'policy' && session.user.admin) return <Policy />
   if (!kind) return <Home session={session} />
   document.title = 'Not found · Redhouse'
   return <Missing text="There is no such page." />
 }
 
 function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {
-  const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks']]
-  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/theme', 'Theme'])
+  const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks'], ['/ui/advisories', 'Advisories']]
+  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/theme', 'Theme'], ['/ui/policy', 'Policy'])
   return (
     <header class="top">
       <Link to="/ui/" class="brand"><img src="/assets/icon.svg" alt="" width="24" height="24" />Redhouse</Link>

@@ -6,11 +6,12 @@ import { Instances } from './instances'
 import { Keeping } from './keeping'
 import { Members } from './members'
 import { Packages } from './packages'
+import { TenantPolicy } from './policy'
 import { Sources } from './sources'
 import { Staged } from './staged'
 import { TenantTheme } from './theme'
 
-const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['theme', 'Theme'], ['members', 'Members']]
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['policy', 'Policy'], ['theme', 'Theme'], ['members', 'Members']]
 
 export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
   const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
@@ -29,6 +30,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
         : tab === 'staged' ? <Staged query={`tenant=${slug}`} may={may('package:publish')} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
+        : tab === 'policy' ? <TenantPolicy tenant={slug} may={may('tenant:admin')} />
         : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />
         : tab === 'members' ? <Members tenant={slug} may={may('tenant:admin')} />
         : <Instances tenant={slug} may={may('instance:control')} />}
