@@ -5,6 +5,7 @@
 #include "server/ask.h"
 #include "server/client_advisories.h"
 #include "server/client_bundle.h"
+#include "server/client_catalogue.h"
 #include "server/client_packages.h"
 #include "server/client_policy.h"
 #include "server/client_registry.h"
@@ -402,6 +403,15 @@ const struct command client_commands[] = {
      ask_run, bundle_export, "packages,versions,bytes,elsewhere"},
     {"registry bundle import", "FILE", "takes in such a file, where there is no internet", ask_run,
      bundle_import, "packages,versions,new_versions,bytes"},
+    {"catalogue list", "TENANT",
+     "lists the public packages that were picked; TENANT - is the platform", ask_run,
+     catalogue_list_command, "name,version,platform,badge,note,cause"},
+    {"catalogue pick", "TENANT NAME [--note TEXT] [--badge TEXT]",
+     "picks a public package for the palette", ask_run, catalogue_pick_command, ""},
+    {"catalogue remove", "TENANT NAME", "takes a picked package out again", ask_run,
+     catalogue_remove_command, ""},
+    {"catalogue address", "TENANT", "makes the address of the catalogue for Node-REDs elsewhere",
+     ask_run, catalogue_address_command, "url"},
     {"source add", "TENANT GIT-URL [--tags 'v*']", "registers a git repository", ask_run,
      source_add, "id,url,webhook_url,webhook_secret"},
     {"source list", "TENANT", "lists the sources of a tenant", ask_run, source_list,

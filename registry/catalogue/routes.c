@@ -139,7 +139,22 @@ static int keep_pick(struct call *c, const struct wish *wish, struct err *err)
     return db_commit(&tx, err);
 }
 
-/* Nothing is picked of which the uplink says at once that there is no such thing. */
+/* Nothing is picked of which the uplink says at once that there is no such thing. A new place alone
+ * asks nobody. */
+static int look(struct call *c, const struct wish *wish, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM catalogue_pick WHERE tenant = ? AND name = ?";
+    struct registry *registry = c->area;
+    int64_t there = 0;
+    auto_read struct db_read r = db_read(registry->config.control, err);
+
+    if (r.conn == NULL ||
+        db_get(r.conn, c->pool, err, sql, "zs", "i", chooser(c), wish->name, &there) != 0)
+        return -1;
+    db_read_end(&r);
+    return there > 0 && wish->position >= 0 ? 0 : pick_refresh(registry, wish->name, err);
+}
+
 static void put_pick(struct call *c)
 {
     struct wish wish = {.name = call_param(c, "pkg")};
@@ -147,7 +162,7 @@ static void put_pick(struct call *c)
 
     if (!asked_went_well(c, read_wish(c, &wish, &err), &err) ||
         !asked_went_well(c, check_public(c, wish.name, &err), &err) ||
-        !asked_went_well(c, pick_refresh(c->area, wish.name, &err), &err) ||
+        !asked_went_well(c, look(c, &wish, &err), &err) ||
         !asked_went_well(c, keep_pick(c, &wish, &err), &err))
         return;
     catalogue_changed(c->area, NULL);

@@ -148,6 +148,18 @@ describe('the public part of a catalogue', limit, () => {
     assert.equal((await fetch(again.body.url)).status, 404)
   })
 
+  test('the command line picks, lists and removes, for a tenant and for all', limit, async () => {
+    await r.run('catalogue', 'pick', 'other', 'node-red-outside', '--note', 'from the shell', '--badge', 'new')
+    await r.run('catalogue', 'pick', '-', '@far/node-red-far')
+    assert.deepEqual((await r.json('catalogue', 'list', 'other')).items.map((p) => [p.name, p.platform, p.note, p.badge]), [['node-red-outside', false, 'from the shell', 'new'], ['node-red-third', true, 'for all', ''], ['@far/node-red-far', true, '', '']])
+    assert.deepEqual((await r.json('catalogue', 'list', '-')).items.map((p) => p.name), ['node-red-third', '@far/node-red-far'])
+    await r.run('catalogue', 'remove', 'other', 'node-red-outside')
+    await r.run('catalogue', 'remove', '-', '@far/node-red-far')
+    assert.deepEqual((await r.json('catalogue', 'list', 'other')).items.map((p) => p.name), ['node-red-third'])
+    const address = (await r.run('catalogue', 'address', 'other')).split('\n')[0].trim()
+    assert.equal((await (await fetch(address)).json()).modules.at(-1).id, 'node-red-third')
+  })
+
   test("Manage Palette shows it, and installs from it", limit, async () => {
     await r.run('instance', 'create', 'demo/one')
     const cookie = await instanceCookie(r, await r.login('ada', 'ada has a password'), 'one.localhost')

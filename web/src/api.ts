@@ -32,6 +32,7 @@ export interface Version {
 export interface PackageDetail {
   name: string; tenant: string | null; latest: string; description?: string; readme: string | null; versions: Version[]
   tags: Record<string, string>; types: string[]; keywords: string[]; owners: { user: string }[]
+  clashes: { type: string; package: string }[]
 }
 export interface Contents {
   nodes: { type: string; set: string; category: string | null; color: string | null; icon: string | null; label: string; right: boolean; input: boolean; output: boolean }[]
@@ -42,6 +43,10 @@ export interface Need { name: string; range: string; kind: string }
 export interface Needs { needs: Need[]; needed_by: Need[]; more: boolean }
 export interface Downloads { total: number; week: number; days: { day: string; count: number }[]; versions: { version: string; count: number }[] }
 export interface PackageUser { tenant: string; instance: string; version: string; pending_version: string | null; direct: boolean }
+export interface Pick {
+  name: string; platform: boolean; position: number; note: string; badge: string; added_by: string; version: string | null; description: string | null
+  types: string[]; deprecated: string | null; updated_at: string | null; looked_at: string | null; cause: string | null; hidden: boolean
+}
 export interface Module { name: string; version: string; pending_version: string | null; direct: boolean; types: string[] }
 export interface Token {
   id: string; name: string; description: string; hint: string; scopes: string[]; packages: string[]; addresses: string[]; tenants: string[]; bypass_2fa: boolean

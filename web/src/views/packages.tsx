@@ -4,7 +4,8 @@ import { useEvents } from '../events'
 import { Ago, Copy, Empty, Failure, message, Skeleton, useLoad } from '../parts'
 import { Link } from '../router'
 
-interface Upload { file: string; part: number; error: string | null; done: { name: string; version: string } | null }
+interface Upload { file: string; part: number; error: string | null; done: Published | null }
+interface Published { name: string; version: string; notice: string | null }
 
 // A tarball that is dropped here becomes a version: the package.json in it says of what.
 function Publish({ tenant, onDone }: { tenant: string; onDone: () => void }) {
@@ -16,7 +17,7 @@ function Publish({ tenant, onDone }: { tenant: string; onDone: () => void }) {
     setList(uploads)
     for (const [i, file] of files.entries()) {
       try {
-        show(i, { done: await send<{ name: string; version: string }>(`/tenants/${tenant}/packages`, file, 'application/gzip', (part) => show(i, { part })), part: 1 })
+        show(i, { done: await send<Published>(`/tenants/${tenant}/packages`, file, 'application/gzip', (part) => show(i, { part })), part: 1 })
       } catch (failed) {
         show(i, { error: message(failed) })
       }
@@ -41,6 +42,7 @@ function Publish({ tenant, onDone }: { tenant: string; onDone: () => void }) {
           <li key={i}>
             {u.done ? <>Published <Link to={`/ui/packages/${u.done.name}`}>{u.done.name}@{u.done.version}</Link></> : <>{u.file} {!u.error && <progress value={u.part} max={1} aria-label={u.file} />}</>}
             <Failure text={u.error} />
+            {u.done?.notice && <div class="muted">{u.done.notice}</div>}
           </li>
         ))}
       </ul>

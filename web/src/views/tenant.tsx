@@ -1,6 +1,7 @@
 import { get, type Session, type Tenant } from '../api'
 import { Missing, Skeleton, useLoad } from '../parts'
 import { Link } from '../router'
+import { TenantCatalogue } from './catalogue'
 import { Hooks } from './hooks'
 import { Instances } from './instances'
 import { Keeping } from './keeping'
@@ -11,7 +12,7 @@ import { Sources } from './sources'
 import { Staged } from './staged'
 import { TenantTheme } from './theme'
 
-const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['policy', 'Policy'], ['theme', 'Theme'], ['members', 'Members']]
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['palette', 'Palette'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['policy', 'Policy'], ['theme', 'Theme'], ['members', 'Members']]
 
 export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
   const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
@@ -27,6 +28,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
         {tabs.map(([id, text]) => <Link key={id} to={`/ui/tenants/${slug}/${id}`} current={id === tab}>{text}</Link>)}
       </nav>
       {tab === 'packages' ? <><Packages tenant={slug} may={may('package:publish')} /><Keeping tenant={slug} may={may('tenant:admin')} /></>
+        : tab === 'palette' ? <TenantCatalogue tenant={slug} may={may('package:publish')} admin={may('tenant:admin')} />
         : tab === 'staged' ? <Staged query={`tenant=${slug}`} may={may('package:publish')} />
         : tab === 'sources' ? <Sources tenant={slug} may={may('source:write')} />
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />

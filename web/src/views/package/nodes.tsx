@@ -26,6 +26,7 @@ export function Nodes({ p }: PagePart) {
   if (c.nodes.length + bare.length + c.plugins.length + c.examples.length === 0) return <Empty title="This package brings nothing to Node-RED" />
   return (
     <>
+      {p.clashes.map((clash) => <Failure key={`${clash.type} ${clash.package}`} text={`The node type "${clash.type}" is registered by ${clash.package} too: Node-RED loads only the package that was there first.`} />)}
       {kept.map((category) => (
         <section key={category} class="card palette" aria-label={category || 'Not in the palette'}>
           <h2>{category === 'config' ? 'Configuration' : category || 'Without a category'}</h2>
@@ -36,9 +37,9 @@ export function Nodes({ p }: PagePart) {
           </ul>
         </section>
       ))}
-      {bare.length > 0 && <p>Registered without a look in the editor: {bare.map((type) => <code key={type}>{type} </code>)}</p>}
-      {themes.length > 0 && <section class="card"><h2>Themes</h2><p>{themes.map((t) => <code key={t.id}>{t.id} </code>)}</p></section>}
-      {others.length > 0 && <section class="card"><h2>Plugins</h2><p>{others.map((t) => <code key={t.id}>{t.id}{t.type ? ` (${t.type})` : ''} </code>)}</p></section>}
+      {bare.length > 0 && <p>Registered without a look in the editor: {bare.map((type) => <span key={type}><code>{type}</code> </span>)}</p>}
+      {themes.length > 0 && <section class="card"><h2>Themes</h2><p>{themes.map((t) => <span key={t.id}><code>{t.id}</code> </span>)}</p></section>}
+      {others.length > 0 && <section class="card"><h2>Plugins</h2><p>{others.map((t) => <span key={t.id}><code>{t.id}{t.type ? ` (${t.type})` : ''}</code> </span>)}</p></section>}
       {c.examples.length > 0 && (
         <section class="card">
           <h2>Examples</h2>
