@@ -135,14 +135,18 @@ static void find_readme(const struct json *doc, struct document_publish *p)
 
 /* What an attachment is called does not matter: the address and the manifest say whose it is. A
  * provenance bundle may stand beside the tarball. */
-static const struct json *find_attachment(const struct json *doc, struct err *err)
+static const struct json *find_attachment(const struct json *doc, struct document_publish *p,
+                                          struct err *err)
 {
     const struct json *found = NULL;
     json_each (a, get_object(doc, "_attachments")) {
-        if (text_ends(a->key, ".sigstore"))
+        if (p->provenance == NULL && a->type == JSON_OBJECT && text_ends(a->key, ".sigstore")) {
+            p->provenance = a;
             continue;
+        }
         if (found != NULL || a->type != JSON_OBJECT || !text_ends(a->key, ".tgz")) {
-            err_set(err, BAD, "A publish carries exactly one tarball.");
+            err_set(err, BAD,
+                    "A publish carries exactly one tarball, and at most one provenance bundle.");
             return NULL;
         }
         found = a;
@@ -188,7 +192,7 @@ int document_publish(struct pool *pool, const struct json *doc, const struct pkg
         json_want_text(p.manifest, "dist.shasum", &p.shasum, err) != 0)
         return -1;
     find_readme(doc, &p);
-    const struct json *attachment = find_attachment(doc, err);
+    const struct json *attachment = find_attachment(doc, &p, err);
     if (attachment == NULL || decode(pool, attachment, max_tarball, &p, err) != 0)
         return -1;
     *out = p;

@@ -33,6 +33,7 @@ struct document_publish {
     struct text tarball;   /* decoded, in the pool */
     struct text integrity; /* what the client promises of it; absent: nothing */
     struct text shasum;
+    const struct json *provenance; /* its attachment; NULL: none */
 };
 
 /* name: as in the address. ERR_UNPROCESSABLE "bad_document", "wrong_name", "bad_version",

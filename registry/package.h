@@ -47,7 +47,8 @@ struct package_version {
     int64_t bytes;
     bool install_script;
     struct text publisher, publisher_id, source, commit;
-    struct text key; /* whose signature stands in dist; absent: none yet */
+    struct text provenance; /* predicate type, as packuments read it; absent: none */
+    struct text key;        /* whose signature stands in dist; absent: none yet */
     int64_t published_ms;
 };
 

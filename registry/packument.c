@@ -55,6 +55,15 @@ struct text packument_tarball_version(const struct pkgname *name, struct text fi
     return text_sub(file, front, file.len - front - 4);
 }
 
+static void add_attestations(struct building *b, const struct package_version *v)
+{
+    buf_printf(b->out, "\"attestations\":{\"url\":\"%s/-/npm/v1/attestations/%.*s@%.*s\"", b->base,
+               TEXT_ARG(b->name.full), TEXT_ARG(v->version));
+    buf_str(b->out, ",\"provenance\":{\"predicateType\":");
+    quote(b->out, v->provenance);
+    buf_str(b->out, "}},");
+}
+
 /* {stored members…,"deprecated":…,"dist":{"tarball":…,stored…}} */
 static void add_version(struct building *b, const struct package_version *v, struct text doc)
 {
@@ -64,6 +73,8 @@ static void add_version(struct building *b, const struct package_version *v, str
     buf_str(b->out, ",\"dist\":{\"tarball\":\"");
     packument_tarball_url(b->out, b->base, &b->name, v->version);
     buf_str(b->out, "\",");
+    if (v->provenance.base != NULL)
+        add_attestations(b, v);
     buf_text(b->out, text_sub(v->dist, 1, v->dist.len));
     buf_char(b->out, '}');
 }
@@ -71,10 +82,10 @@ static void add_version(struct building *b, const struct package_version *v, str
 static int add_versions(struct building *b, enum packument_form form)
 {
     static const char full_sql[] =
-        "SELECT version, deprecated, dist, manifest FROM package_version "
+        "SELECT version, deprecated, dist, provenance, manifest FROM package_version "
         "WHERE package = ? ORDER BY id";
     static const char short_sql[] =
-        "SELECT version, deprecated, dist, abbreviated FROM package_version "
+        "SELECT version, deprecated, dist, provenance, abbreviated FROM package_version "
         "WHERE package = ? ORDER BY id";
     struct package_version v;
     struct text doc;
@@ -85,7 +96,7 @@ static int add_versions(struct building *b, enum packument_form form)
         return -1;
     buf_str(b->out, ",\"versions\":{");
     while (!buf_failed(b->out) &&
-           db_next(&q, b->pool, "ssss", &v.version, &v.deprecated, &v.dist, &doc)) {
+           db_next(&q, b->pool, "sssss", &v.version, &v.deprecated, &v.dist, &v.provenance, &doc)) {
         if (!first)
             buf_char(b->out, ',');
         first = false;
@@ -217,7 +228,8 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
                       struct text which, struct text *body, struct err *err)
 {
     static const char sql[] =
-        "SELECT version, deprecated, dist, manifest FROM package_version WHERE package = ?1 AND "
+        "SELECT version, deprecated, dist, provenance, manifest FROM package_version WHERE package "
+        "= ?1 AND "
         "version = "
         "coalesce((SELECT version FROM package_tag WHERE package = ?1 AND tag = ?2), ?2)";
     auto_buf struct buf out = {0};
@@ -226,8 +238,9 @@ int packument_version(struct db_conn *conn, struct pool *pool, const char *base,
     struct text doc;
     struct err why;
     buf_init(&out, PACKUMENT_MAX);
-    if (!pkgname_split(name, &b.name) || db_get(conn, pool, &why, sql, "ss", "ssss", name, which,
-                                                &v.version, &v.deprecated, &v.dist, &doc) != 0)
+    if (!pkgname_split(name, &b.name) ||
+        db_get(conn, pool, &why, sql, "ss", "sssss", name, which, &v.version, &v.deprecated,
+               &v.dist, &v.provenance, &doc) != 0)
         return err_set(err, ERR_NOT_FOUND, "version_not_found",
                        "There is no version or tag \"%.*s\" of \"%.*s\".",
                        TEXT_ARG(text_sub(which, 0, 64)), TEXT_ARG(name));

@@ -16,6 +16,7 @@
 #include "registry/permission.h"
 #include "registry/policy/policy.h"
 #include "registry/policy/rules.h"
+#include "registry/provenance.h"
 #include "registry/quota/quota.h"
 #include "registry/signature/signature.h"
 #include "registry/versiondoc.h"
@@ -39,6 +40,8 @@ struct work {
     unsigned char sha512_sum[SHA512_BYTES], sha1_sum[SHA1_BYTES];
     struct manifest manifest;
     struct package_version v;
+    struct provenance provenance; /* absent bundle: none */
+    struct blob_id bundle;
     struct publish_result result;
 };
 
@@ -202,6 +205,9 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
     if (quota_check(tx.conn, w->pool, w->tenant, w->v.bytes, err) != 0 ||
         open_package(w, tx.conn, new_scope, err) != 0 ||
         package_add_version(tx.conn, w->pool, w->name.full, &w->v, err) != 0 ||
+        (w->provenance.bundle.base != NULL &&
+         provenance_add(tx.conn, w->name.full, w->v.version, &w->provenance, &w->bundle, err) !=
+             0) ||
         set_tags(w, tx.conn, err) != 0 || tell(w, tx.conn, err) != 0 ||
         package_finish(tx.conn, w->pool, w->name.full, w->v.published_ms, err) != 0)
         return -1;
@@ -212,7 +218,11 @@ static int store(struct work *w, bool *new_scope, struct err *err)
 {
     struct blob_id blob;
     auto_hold struct blobs *held = blobs_hold(w->registry->config.blobs);
-    return blob_put(held, w->tarball, &blob, err) != 0 ? -1 : commit(w, new_scope, err);
+    if (blob_put(held, w->tarball, &blob, err) != 0 ||
+        (w->provenance.bundle.base != NULL &&
+         blob_put(held, w->provenance.bundle, &w->bundle, err) != 0))
+        return -1;
+    return commit(w, new_scope, err);
 }
 
 /* What the rules say of it, as the tarball tells. */
@@ -295,7 +305,9 @@ static int check_work(struct work *w, const struct document_publish *doc, struct
     return read_tarball(w, err) != 0 ||
                    document_check_promise(w->pool, doc->integrity, doc->shasum, w->sha512_sum,
                                           w->sha1_sum, err) != 0 ||
-                   check_says_same(w, err) != 0
+                   check_says_same(w, err) != 0 ||
+                   provenance_check(w->pool, doc->provenance, &w->name, w->v.version, w->sha512_sum,
+                                    &w->provenance, err) != 0
                ? -1
                : 0;
 }

@@ -128,6 +128,7 @@ static int check_platform_scope(const struct registry *r, struct err *err)
 static int needs_blob(void *arg, const struct blob_id *id, bool *needed, struct err *err)
 {
     static const char sql[] = "SELECT (SELECT count(*) FROM package_version WHERE sha512 = ?1) + "
+                              "(SELECT count(*) FROM package_attestation WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM move_version WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM stage WHERE sha512 = ?1) + "
                               "(SELECT count(*) FROM uplink_document WHERE sha512 = ?1) + "
@@ -262,11 +263,12 @@ int registry_routes(struct registry *registry, struct router *router, struct err
         routes_profile(registry, router, err) != 0 || routes_stage(registry, router, err) != 0 ||
         routes_signature(registry, router, err) != 0 || routes_api(registry, router, err) != 0 ||
         routes_hooks(registry, router, err) != 0 || routes_stock(registry, router, err) != 0 ||
-        routes_quota(registry, router, err) != 0 || routes_uplinks(registry, router, err) != 0 ||
-        routes_offline(registry, router, err) != 0 || page_routes(registry, router, err) != 0 ||
-        search_routes(registry, router, err) != 0 || routes_moves(registry, router, err) != 0 ||
-        advisory_routes(registry, router, err) != 0 || audit_routes(registry, router, err) != 0 ||
-        trust_routes(registry, router, err) != 0 || policy_routes(registry, router, err) != 0)
+        routes_provenance(registry, router, err) != 0 || routes_quota(registry, router, err) != 0 ||
+        routes_uplinks(registry, router, err) != 0 || routes_offline(registry, router, err) != 0 ||
+        page_routes(registry, router, err) != 0 || search_routes(registry, router, err) != 0 ||
+        routes_moves(registry, router, err) != 0 || advisory_routes(registry, router, err) != 0 ||
+        audit_routes(registry, router, err) != 0 || trust_routes(registry, router, err) != 0 ||
+        policy_routes(registry, router, err) != 0)
         return -1;
     return routes_rest(registry, router, err);
 }

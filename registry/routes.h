@@ -25,6 +25,7 @@ int routes_moves(struct registry *registry, struct router *router, struct err *e
 int routes_hooks(struct registry *registry, struct router *router, struct err *err);
 int routes_stock(struct registry *registry, struct router *router, struct err *err);
 int routes_quota(struct registry *registry, struct router *router, struct err *err);
+int routes_provenance(struct registry *registry, struct router *router, struct err *err);
 int routes_api(struct registry *registry, struct router *router, struct err *err);
 int routes_uplinks(struct registry *registry, struct router *router, struct err *err);
 int routes_offline(struct registry *registry, struct router *router, struct err *err);

@@ -19,6 +19,7 @@
 
 #define MOST_ITEMS 1000
 #define MOST_COUNTS 16
+#define MOST_WAITING 4
 #define MOST_REPORT ((size_t)4 << 20)
 #define DAY_MS (24 * 3600 * 1000ll)
 #define GC_AGE_MS DAY_MS
@@ -26,7 +27,7 @@
 struct stock {
     struct registry *registry;
     struct lane *lane;
-    atomic_bool stopping, busy;
+    atomic_bool stopping;
 };
 
 struct stock_run {
@@ -184,7 +185,6 @@ static void work(void *arg)
         log_error("stock", "the registry is not sound", "problems=%zu kind=%s", run->n_problems,
                   kinds[run->spec.kind].name);
     operation_end(operations, run->operation, failed != 0 ? &err : NULL);
-    atomic_store(&stock->busy, false);
     run_free(run);
 }
 
@@ -192,7 +192,7 @@ struct stock *stock_open(struct registry *registry)
 {
     struct stock *stock = xcalloc(1, sizeof *stock);
     stock->registry = registry;
-    stock->lane = lane_new("stock", 1, 2);
+    stock->lane = lane_new("stock", 1, MOST_WAITING);
     return stock;
 }
 
@@ -208,7 +208,7 @@ void stock_close(struct stock *stock)
 static int busy(struct err *err)
 {
     return err_set(err, ERR_CONFLICT, "busy",
-                   "The store is being looked through already; try again when that has ended.");
+                   "The store is being looked through, and more waits already; try again later.");
 }
 
 int stock_begin(struct stock *stock, const struct stock_spec *spec, char operation[27],
@@ -217,8 +217,6 @@ int stock_begin(struct stock *stock, const struct stock_spec *spec, char operati
     struct operations *operations = stock->registry->config.operations;
     struct operation_spec made = {kinds[spec->kind].operation, spec->tenant,
                                   text_of(kinds[spec->kind].name), spec->user};
-    if (atomic_exchange(&stock->busy, true))
-        return busy(err);
     struct stock_run *run = xcalloc(1, sizeof *run);
     run->stock = stock;
     run->spec = *spec;
@@ -233,7 +231,6 @@ int stock_begin(struct stock *stock, const struct stock_spec *spec, char operati
         failed = busy(err);
         operation_end(operations, run->operation, err);
     }
-    atomic_store(&stock->busy, false);
     run_free(run);
     return failed;
 }

@@ -29,7 +29,8 @@ struct stock_spec {
     int64_t older_ms;   /* of gc: younger blobs stay */
     const char *tenant; /* of retention: id; NULL: all */
 };
-/* ERR_CONFLICT "busy" while another runs. operation: the one to follow. */
+/* Waits for the one that runs; ERR_CONFLICT "busy" when several wait already. operation: the one
+ * to follow. */
 int stock_begin(struct stock *stock, const struct stock_spec *spec, char operation[27],
                 struct err *err);
 /* What is due once a day; called now and then. */

@@ -123,8 +123,11 @@ describe('the store', { timeout: 300000 }, () => {
     for (let i = 0; i < 300; i++) orphan(Buffer.alloc(200000, `${i}`))
     const first = await r.api('POST', '/api/v1/registry/verify', {}, { cookie })
     assert.equal(first.status, 202)
-    const second = await r.api('POST', '/api/v1/registry/gc', {}, { cookie })
-    assert.equal(second.status, 409, JSON.stringify(second.body))
+    // Some may wait for it, not any number.
+    const more = []
+    for (let i = 0; i < 8; i++) more.push((await r.api('POST', '/api/v1/registry/gc', {}, { cookie })).status)
+    assert.equal(more[0], 202)
+    assert.equal(more.at(-1), 409)
     assert.equal((await r.api('POST', '/api/v1/registry/verify', {}, { authorization: `Bearer ${token}` })).status, 403)
     const began = Date.now()
     await r.term()

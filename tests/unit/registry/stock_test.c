@@ -7,8 +7,9 @@ static void every_table_that_names_blobs_is_asked_or_known_not_to_need_them(void
     static const char sql[] =
         "SELECT m.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c WHERE m.type = "
         "'table' AND c.name = 'sha512' AND m.name NOT IN ("
-        "'package_version', 'move_version', 'stage', 'uplink_document', 'uplink_tarball', " /* asked
-                                                                                             */
+        "'package_version', 'package_attestation', 'move_version', 'stage', 'uplink_document', "
+        "'uplink_tarball', " /* asked
+                              */
         "'package_tombstone')" /* only says which bytes may come again */;
     struct world *w = *state;
     auto_pool struct pool *pool = pool_new();
