@@ -125,13 +125,13 @@ describe('without network and stack', () => {
   test('a public package is said to be away, also to npm', async () => {
     const token = await r.token('admin', 't')
     const answer = await fetch(`${r.url}/npm/lodash`, { headers: { authorization: `Bearer ${token}` } })
-    assert.equal(answer.status, 502)
+    assert.ok([502, 503].includes(answer.status), `${answer.status}`)
     assert.match((await answer.json()).error, /lodash|registry|uplink/i)
     const env = { ...r.npmEnv(token), npm_config_fetch_retries: '0' }
     const dir = join(r.data, 'project')
     mkdirSync(dir)
     writeFileSync(join(dir, 'package.json'), '{"name":"x","version":"1.0.0"}')
-    await assert.rejects(npm(env, dir, 'install', 'lodash'), (error) => /E502/.test(error.stderr))
+    await assert.rejects(npm(env, dir, 'install', 'lodash'), (error) => /E50[23]/.test(error.stderr))
     await assert.rejects(npm(env, dir, 'install', '@demo/absent'), (error) => /E404[^]*There is no package "@demo\/absent"/.test(error.stderr))
     assert.deepEqual(readdirSync(dir).filter((f) => f !== 'package.json' && f !== 'package-lock.json'), [])
   })

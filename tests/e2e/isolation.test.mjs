@@ -106,6 +106,9 @@ describe('two tenants', () => {
       ['POST', '/api/v1/tenants', { slug: 'mine' }], ['POST', '/api/v1/stacks', { spec: 'node-red@5' }],
       ['POST', `/api/v1/stages/${staged}/approve`, {}], ['DELETE', `/api/v1/stages/${staged}`], ['DELETE', '/api/v1/users/ada/factor'],
       ['GET', '/api/v1/packages/@demo/node-red-hello/trust'], ['POST', '/api/v1/packages/@demo/node-red-hello/trust', { issuer: 'github', claims: { repository: 'eve/x' } }],
+      ['GET', '/api/v1/uplinks'], ['POST', '/api/v1/uplinks', { name: 'mine', url: 'http://127.0.0.1:9' }], ['PATCH', '/api/v1/uplinks/default', { offline: true }], ['POST', '/api/v1/uplinks/default/test', {}],
+      ['POST', '/api/v1/uplink-rules', { pattern: '*', block: true }], ['GET', '/api/v1/uplink-outside'], ['POST', '/api/v1/uplink-outside', { names: ['@demo/node-red-hello'] }], ['GET', '/api/v1/uplink-cache'],
+      ['POST', '/api/v1/bundles', {}], ['PUT', '/api/v1/bundles', {}], ['GET', '/api/v1/bundles/x/file'],
       ['POST', '/api/v1/trust/issuers', { name: 'github' }], ['GET', '/api/v1/users/ada/tokens'], ['POST', '/api/v1/users/ada/tokens', { name: 'mine' }], ['DELETE', `/api/v1/tokens/${(await r.json('token', 'list', '--user', 'ada')).items[0].id}`]]
     for (const [method, path, body] of tries) {
       const answer = await r.api(method, path, body, { cookie: eve.cookie })

@@ -67,6 +67,21 @@ describe('rules', () => {
     assert.deepEqual((await api('GET', '/uplink-rules')).body.items.map((x) => x.position), [1, 2])
   })
 
+  test('the command line shows and ends them', async () => {
+    assert.match((await run('uplink', 'list')).stdout, /^partner\t.*\tbearer\tfalse\tclosed\t-$/m)
+    assert.match((await run('uplink', 'rule', 'list')).stdout, /^2\tevil-\*\t-\ttrue\tknown to steal$/m)
+    assert.match((await run('uplink', 'test', 'default')).stdout, /^true\t404\t\d+\t-$/m)
+    assert.match((await run('uplink', 'cache')).stdout, /^\d+\t\d+\t\d+\t0\t/m)
+    assert.equal((await run('uplink', 'outside')).stdout, '')
+    await run('uplink', 'add', 'brief', one.url)
+    await run('uplink', 'rule', 'add', 'brief-*', 'brief')
+    await assert.rejects(run('uplink', 'remove', 'brief'), /1 rules name the uplink/)
+    await run('uplink', 'rule', 'remove', 'brief-*')
+    await run('uplink', 'remove', 'brief')
+    await assert.rejects(run('uplink', 'remove', 'brief'), /There is no uplink "brief"/)
+    await assert.rejects(run('uplink', 'rule', 'remove', 'brief-*'), /There is no rule for "brief-\*"/)
+  })
+
   test('nonsense is refused with a sentence', async () => {
     for (const [path, body, code] of [
       ['/uplink-rules', { pattern: 'x y', uplink: 'partner' }, 'bad_rule'], ['/uplink-rules', { pattern: 'x' }, 'bad_rule'],
