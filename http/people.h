@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "core/text.h"
+
 struct account;
 struct call;
 struct db;
@@ -19,6 +21,8 @@ struct people_config {
     const char *cookie_name;  /* "redhouse_ab12", with __Host- in front under https */
     const char *shared_scope; /* "@name", which no tenant may be called; NULL: none */
     void *arg;
+    /* Is the npm scope of that slug somebody's already? */
+    bool (*has_scope)(void *arg, struct text slug);
     /* May this tenant (id) be removed? err says why not. Removes what the areas hold of it. */
     int (*remove_tenant)(void *arg, const char *tenant, struct err *err);
     /* How many instances it has. */

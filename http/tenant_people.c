@@ -123,6 +123,10 @@ static int check_not_shared(const struct people *people, struct text slug, struc
 {
     const char *shared = people->config.shared_scope;
 
+    if (people->config.has_scope != NULL && people->config.has_scope(people->config.arg, slug))
+        return err_set(err, ERR_CONFLICT, "slug_reserved",
+                       "The npm scope \"@%.*s\" belongs to another tenant; choose another slug.",
+                       TEXT_ARG(slug));
     if (shared == NULL || !text_is(slug, shared + (shared[0] == '@')))
         return 0;
     return err_set(err, ERR_CONFLICT, "slug_reserved",

@@ -4,20 +4,64 @@
 #include "core/db.h"
 #include "core/err.h"
 #include "core/pool.h"
+#include "http/account.h"
+#include "http/reserved.h"
 #include "registry/area.h"
 #include "registry/origin.h"
 #include "registry/pkgname.h"
 #include "registry/uplink/uplinks.h"
 
-static int check_name(struct text name, struct err *err)
+/* "@labs": all names below it. */
+static int check_scope(struct registry *registry, struct pool *pool, struct text name,
+                       struct err *err)
 {
+    struct text slug = text_sub(name, 1, name.len);
+    const char *shared = registry->config.platform_scope;
+    if (pkgname_check_new(text_printf(pool, "%.*s/x", TEXT_ARG(name)), err) != 0)
+        return -1;
+    struct snapshot *accounts = account_snapshot(registry->config.account);
+    bool taken = account_tenant_by_slug(accounts, slug) != NULL;
+    snapshot_drop(accounts);
+    if (taken || (shared != NULL && text_is(slug, shared)))
+        return err_set(err, ERR_CONFLICT, "scope_taken",
+                       "The scope \"%.*s\" belongs to the tenant of that slug, or to all, already.",
+                       TEXT_ARG(name));
+    if (reserved_scope(slug))
+        return err_set(err, ERR_CONFLICT, "scope_taken",
+                       "\"%.*s\" is a scope of public packages that everybody needs.",
+                       TEXT_ARG(name));
+    return 0;
+}
+
+static int check_name(struct registry *registry, struct pool *pool, struct text name,
+                      struct err *err)
+{
+    if (text_starts(name, "@") && !text_has(name, '/'))
+        return check_scope(registry, pool, name, err);
     if (pkgname_check_new(name, err) != 0)
         return -1;
     if (name.base[0] == '@')
-        return err_set(
-            err, ERR_UNPROCESSABLE, "bad_package_name",
-            "Only a name without a scope is claimed; a scope belongs to its tenant already.");
+        return err_set(err, ERR_UNPROCESSABLE, "bad_package_name",
+                       "A name without a scope is claimed, or a whole scope: \"@labs\".");
     return 0;
+}
+
+/* Packages below the scope that are another tenant's, who may be gone. */
+static int check_packages(struct db_conn *conn, struct pool *pool, const struct claim *claim,
+                          struct err *err)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM package WHERE substr(name, 1, length(?1) + 1) = "
+        "?1 || '/' AND tenant IS NOT ?2";
+    int64_t others;
+    if (claim->name.base[0] != '@')
+        return 0;
+    if (db_get(conn, pool, err, sql, "sz", "i", claim->name, claim->tenant, &others) != 0)
+        return -1;
+    return others == 0
+               ? 0
+               : err_set(err, ERR_CONFLICT, "scope_in_use",
+                         "\"%.*s\" holds packages of another tenant.", TEXT_ARG(claim->name));
 }
 
 /* The name changed hands: nothing that was remembered of it holds. */
@@ -37,12 +81,16 @@ int claim_create(struct registry *registry, struct pool *pool, struct claim *cla
         "INSERT INTO package_claim (name, tenant, created_at, created_by, took_over) "
         "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     static const char served_sql[] =
-        "SELECT (SELECT count(*) FROM uplink_document WHERE name = ?1) + "
-        "(SELECT count(*) FROM uplink_tarball WHERE name = ?1)";
+        "SELECT (SELECT count(*) FROM uplink_document WHERE name = ?1 OR "
+        "substr(name, 1, length(?1) + 1) = ?1 || '/') + "
+        "(SELECT count(*) FROM uplink_tarball WHERE name = ?1 OR "
+        "substr(name, 1, length(?1) + 1) = ?1 || '/')";
     int64_t served;
     claim->created_ms = clock_wall_ms();
     auto_tx struct db_tx tx = {0};
-    if (check_name(claim->name, err) != 0 || db_begin(&tx, registry->config.control, err) != 0 ||
+    if (check_name(registry, pool, claim->name, err) != 0 ||
+        db_begin(&tx, registry->config.control, err) != 0 ||
+        check_packages(tx.conn, pool, claim, err) != 0 ||
         db_get(tx.conn, pool, err, served_sql, "s", "i", claim->name, &served) != 0)
         return -1;
     if (served > 0 && !claim->take_over)
@@ -63,7 +111,8 @@ int claim_create(struct registry *registry, struct pool *pool, struct claim *cla
 
 int claim_remove(struct registry *registry, struct pool *pool, struct text name, struct err *err)
 {
-    static const char used_sql[] = "SELECT count(*) FROM package WHERE name = ?";
+    static const char used_sql[] = "SELECT count(*) FROM package WHERE name = ?1 OR "
+                                   "substr(name, 1, length(?1) + 1) = ?1 || '/'";
     static const char sql[] = "DELETE FROM package_claim WHERE name = ?";
     int64_t used;
     auto_tx struct db_tx tx = {0};

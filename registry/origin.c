@@ -14,10 +14,10 @@
 
 struct known {
     struct text name;   /* folded; base NULL: a free place */
-    const char *tenant; /* NULL for a scope */
+    const char *tenant; /* NULL for a scope that is not claimed */
 };
 
-/* Claims and scopes in one open table: claims have no '@' in front, scopes do. */
+/* Claims and scopes in one open table: scopes have an '@' in front, claimed or only used. */
 struct names {
     struct snapshot base;
     struct pool *pool;
@@ -45,8 +45,9 @@ static int collect(struct names *names, struct db_conn *conn, struct err *err)
 {
     static const char count_sql[] =
         "SELECT (SELECT count(*) FROM package_claim) + (SELECT count(*) FROM package_scope)";
-    static const char each_sql[] = "SELECT name, tenant FROM package_claim "
-                                   "UNION ALL SELECT '@' || scope, NULL FROM package_scope";
+    /* a scope that is claimed stands last, over its mark of being ours */
+    static const char each_sql[] = "SELECT '@' || scope, NULL FROM package_scope "
+                                   "UNION ALL SELECT name, tenant FROM package_claim";
     int64_t n;
     struct text name, tenant;
     if (db_get(conn, names->pool, err, count_sql, "", "i", &n) != 0)
@@ -103,12 +104,13 @@ static struct origin of_scope(struct registry *registry, struct pool *pool, stru
     const struct account_tenant *tenant = account_tenant_by_slug(accounts, scope);
     if (platform != NULL && text_is(scope, platform))
         return (struct origin){exact ? ORIGIN_PLATFORM : ORIGIN_NOBODY, NULL};
+    const struct known *known = find(names, text_printf(pool, "@%.*s", TEXT_ARG(scope)));
+    if (known->name.base != NULL && known->tenant != NULL)
+        tenant = account_tenant_by_id(accounts, text_of(known->tenant));
     if (tenant != NULL)
         return exact ? (struct origin){ORIGIN_TENANT, pool_strdup(pool, tenant->id)}
                      : (struct origin){ORIGIN_NOBODY, NULL};
-    struct text key = text_printf(pool, "@%.*s", TEXT_ARG(scope));
-    bool used = find(names, key)->name.base != NULL;
-    return (struct origin){used ? ORIGIN_NOBODY : ORIGIN_PUBLIC, NULL};
+    return (struct origin){known->name.base != NULL ? ORIGIN_NOBODY : ORIGIN_PUBLIC, NULL};
 }
 
 struct origin origin_of(struct registry *registry, struct pool *pool, struct snapshot *accounts,
@@ -244,4 +246,14 @@ int origin_check_stage(const struct registry *registry, const struct identity *w
                        const struct origin *origin, struct text name, struct err *err)
 {
     return check_change(registry, who, origin, name, SCOPE_PACKAGE_STAGE, err);
+}
+
+bool origin_has_scope(struct registry *registry, struct text scope)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct names *names = (struct names *)snapshot_take(&registry->names);
+    const struct known *known = find(names, text_printf(pool, "@%.*s", TEXT_ARG(scope)));
+    bool has = known->name.base != NULL && known->tenant != NULL;
+    snapshot_drop(&names->base);
+    return has;
 }

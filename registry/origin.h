@@ -54,4 +54,6 @@ int origin_check_stage(const struct registry *registry, const struct identity *w
                        const struct origin *origin, struct text name, struct err *err);
 /* Reads claims and scopes anew and replaces the snapshot. Worker or start-up. */
 int origin_reload(struct registry *registry, struct err *err);
+/* Is "scope" (without '@') claimed by a tenant? */
+bool origin_has_scope(struct registry *registry, struct text scope);
 void origin_release(struct registry *registry);

@@ -238,6 +238,11 @@ int registry_start(struct registry *registry, struct err *err)
     return 0;
 }
 
+bool registry_has_scope(struct registry *registry, struct text slug)
+{
+    return origin_has_scope(registry, slug);
+}
+
 bool registry_knows_foreign(void *registry, struct text token)
 {
     struct registry *r = registry;

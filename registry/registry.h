@@ -92,6 +92,8 @@ int registry_start(struct registry *registry, struct err *err);
 void registry_close(struct registry *registry); /* nobody may be using it */
 /* Once a minute, on a thread that may block. */
 void registry_keep_house(struct registry *registry);
+/* Is the scope of that slug claimed already, so that no new tenant can have it? */
+bool registry_has_scope(struct registry *registry, struct text slug);
 /* Bearers that are no tokens of ours but of a registry that moved here (move/legacy.h): the first
  * on a loop, the second on the password lane. */
 bool registry_knows_foreign(void *registry, struct text token);

@@ -316,7 +316,7 @@ static void post_claim(struct call *c)
 static void delete_claim(struct call *c)
 {
     struct err err;
-    if (asked_went_well(c, claim_remove(c->area, c->pool, call_param(c, "pkg"), &err), &err))
+    if (asked_went_well(c, claim_remove(c->area, c->pool, call_param(c, "claim"), &err), &err))
         call_empty(c, 204);
 }
 
@@ -350,7 +350,7 @@ static const struct route table[] = {
      .answer = "Claim",
      .status = 201},
     {.method = "DELETE",
-     .path = "/api/v1/claims/:pkg",
+     .path = "/api/v1/claims/:claim",
      .handle = delete_claim,
      .who = WHO_ADMIN,
      .summary = "Gives a claimed name back"},

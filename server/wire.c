@@ -126,6 +126,13 @@ static int count_instances(void *arg, const char *tenant, long long *n, struct e
     return 0;
 }
 
+static bool has_scope(void *arg, struct text slug)
+{
+    struct app *app = arg;
+
+    return registry_has_scope(app->registry, slug);
+}
+
 static int remove_tenant(void *arg, const char *tenant, struct err *err)
 {
     long long n = 0;
@@ -231,6 +238,7 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
                                    .cookie_name = app->cookie,
                                    .shared_scope = config->platform_scope,
                                    .arg = app,
+                                   .has_scope = has_scope,
                                    .remove_tenant = remove_tenant,
                                    .count_instances = count_instances};
 

@@ -39,11 +39,10 @@ static int read_move(struct call *c, struct text slug, struct pkgname *name, str
                  : origin.kind == ORIGIN_TENANT && strcmp(origin.tenant, tenant->id) == 0)
         return 0;
     if (name->scope.len > 0)
-        return err_set(err, ERR_FORBIDDEN, "wrong_scope",
-                       "The scope of \"%.*s\" is not that of \"%.*s\". Name the tenant whose slug "
-                       "is the scope: --map @%.*s=%.*s.",
-                       TEXT_ARG(name->full), TEXT_ARG(slug), TEXT_ARG(name->scope),
-                       TEXT_ARG(name->scope));
+        return err_set(
+            err, ERR_FORBIDDEN, "wrong_scope",
+            "The scope of \"%.*s\" is not that of \"%.*s\". Say whose it is: --map @%.*s=SLUG.",
+            TEXT_ARG(name->full), TEXT_ARG(slug), TEXT_ARG(name->scope));
     return err_set(err, ERR_FORBIDDEN, "wrong_scope",
                    "\"%.*s\" is not a name of \"%.*s\". Claim it for that tenant first.",
                    TEXT_ARG(name->full), TEXT_ARG(slug));

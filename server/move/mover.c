@@ -23,7 +23,7 @@ void mover_say(const struct mover *m, const char *fmt, ...)
     puts(line);
 }
 
-const char *mover_tenant(const struct mover *m, struct text name)
+static const char *tenant_of(const struct mover *m, struct text name, bool *mapped)
 {
     struct text rest = m->map, pair, scope;
     size_t slash = text_find(name, '/', 0);
@@ -31,7 +31,8 @@ const char *mover_tenant(const struct mover *m, struct text name)
     while (name.base[0] == '@' && slash != SIZE_MAX && text_cut(&rest, ',', &pair)) {
         struct text slug = text_trim(pair);
         (void)text_cut(&slug, '=', &scope);
-        if (slug.len > 0 && text_eq(scope, text_sub(name, 0, slash)))
+        *mapped = slug.len > 0 && text_eq(scope, text_sub(name, 0, slash));
+        if (*mapped)
             return text_c(m->ask->pool, slug);
     }
     return m->tenant;
@@ -141,9 +142,10 @@ static int begin(struct mover *m, struct err *err)
 
 static void take_one(struct mover *m, struct text name, struct err *err)
 {
-    struct mover_package p = {
-        .client = m->ask->client, .name = name, .tenant = mover_tenant(m, name)};
+    struct mover_package p = {.client = m->ask->client, .name = name};
     struct err why;
+
+    p.tenant = tenant_of(m, name, &p.mapped);
 
     p.pool = p.client.pool = pool_new();
     json_open(&m->report);

@@ -19,6 +19,7 @@ struct mover_package {
     struct pool *pool;
     struct text name;
     const char *tenant;     /* slug */
+    bool mapped;            /* the map says so */
     const struct json *doc; /* the packument */
     int64_t added, there, skipped, refused;
 };
@@ -63,8 +64,6 @@ int mover_call(struct mover *m, struct client *client, const char *method, const
 void mover_refuse(struct mover *m, const char *key, struct text value, const struct err *why);
 /* A line for people, unless JSON is asked for. */
 void mover_say(const struct mover *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The slug that a package of this name goes to. */
-const char *mover_tenant(const struct mover *m, struct text name);
 
 /* package.c: the whole of one package. */
 int mover_take(struct mover *m, struct mover_package *p, struct err *err);

@@ -15,19 +15,31 @@ static const char *package_path(const struct mover_package *p, const char *after
                        TEXT_ARG(percent_encode(p->pool, p->name)), after);
 }
 
-/* A name without a scope is the tenant's before its first version is. */
+/* What is claimed for it: its name, or the scope that the map gives to a tenant of another slug. */
+static struct text claimed(const struct mover_package *p)
+{
+    struct text scope = text_sub(p->name, 0, text_find(p->name, '/', 0));
+
+    if (p->name.base[0] != '@')
+        return p->name;
+    return p->mapped && !text_is(text_sub(scope, 1, scope.len), p->tenant) ? scope : TEXT_NONE;
+}
+
+/* A name without a scope, or a scope that is mapped, is the tenant's before its first version is.
+ */
 static int claim(struct mover *m, struct mover_package *p, struct err *err)
 {
     auto_buf struct buf body = {0};
     struct json_writer w;
     const struct json *doc;
+    struct text name = claimed(p);
 
-    if (p->name.base[0] == '@' || m->dry_run)
+    if (name.base == NULL || m->dry_run)
         return 0;
     buf_init(&body, 4096);
     json_writer_init(&w, &body);
     json_open(&w);
-    json_put_text(&w, "name", p->name);
+    json_put_text(&w, "name", name);
     json_put_str(&w, "tenant", p->tenant);
     json_put_bool(&w, "take_over", m->take_over);
     json_close(&w);
@@ -49,7 +61,7 @@ static int read_state(struct mover *m, struct mover_package *p, const struct jso
     *versions = NULL;
     if (mover_call(m, &p->client, "GET", path, NULL, &doc, err) != 0) {
         /* a rehearsal claims nothing */
-        bool unclaimed = m->dry_run && p->name.base[0] != '@';
+        bool unclaimed = m->dry_run && claimed(p).base != NULL;
         return unclaimed && strcmp(err->code, "wrong_scope") == 0 ? 0 : -1;
     }
     *versions = json_get(doc, "versions");

@@ -43,6 +43,7 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     await m.run(m.home, 'deprecate', '@acme/thing@1.0.0', 'too old')
     await m.run(m.package('acme-plain', '0.1.0'), 'publish')
     await m.run(m.package('@labs/probe', '3.0.0'), 'publish')
+    await m.run(m.package('@acme-tools/saw', '0.2.0'), 'publish')
     before_ = JSON.parse(readFileSync(join(v.storage, '@acme/thing/package.json'), 'utf8'))
     await v.off()
     for (const slug of ['acme', 'labs']) await r.run('tenant', 'create', slug)
@@ -53,11 +54,11 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
   })
 
   const run = (...args) => r.json('registry', 'import', 'verdaccio', v.folder, '--tenant', 'acme', ...args)
-  const mapped = ['--users', '--tokens', '--map', '@labs=labs']
+  const mapped = ['--users', '--tokens', '--map', '@labs=labs,@acme-tools=acme']
 
   test('a rehearsal says what would be taken and takes nothing', async () => {
     const report = await run(...mapped, '--dry-run')
-    assert.deepEqual([report.dry_run, report.added, report.there, report.refused], [true, 5, 0, 0], JSON.stringify(report))
+    assert.deepEqual([report.dry_run, report.added, report.there, report.refused], [true, 6, 0, 0], JSON.stringify(report))
     assert.deepEqual(report.users, ['alice', 'bob'])
     assert.equal((await r.json('package', 'list')).items.length, 0)
     assert.ok(!JSON.stringify(await r.json('user', 'list')).includes('alice'))
@@ -65,12 +66,12 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
 
   test('a scope that is not the tenant\'s is told with what to do, and the rest is taken', async () => {
     const report = JSON.parse((await fails(run())).stdout)
-    assert.deepEqual([report.added, report.there, report.refused], [4, 0, 1], JSON.stringify(report))
-    assert.match(report.packages.find((p) => p.name === '@labs/probe').detail, /--map @labs=labs/)
+    assert.deepEqual([report.added, report.there, report.refused], [4, 0, 2], JSON.stringify(report))
+    assert.match(report.packages.find((p) => p.name === '@labs/probe').detail, /--map @labs=SLUG/)
     const again = await run(...mapped)
-    assert.deepEqual([again.added, again.there, again.refused], [1, 4, 0], JSON.stringify(again))
+    assert.deepEqual([again.added, again.there, again.refused], [2, 4, 0], JSON.stringify(again))
     assert.deepEqual((await r.json('package', 'list')).items.map((p) => [p.name, p.tenant, p.latest]),
-      [['@acme/thing', 'acme', '1.1.0'], ['@labs/probe', 'labs', '3.0.0'], ['acme-plain', 'acme', '0.1.0']])
+      [['@acme-tools/saw', 'acme', '0.2.0'], ['@acme/thing', 'acme', '1.1.0'], ['@labs/probe', 'labs', '3.0.0'], ['acme-plain', 'acme', '0.1.0']])
   })
 
   test('versions, tags, deprecations, times and the README are as they were', async () => {
@@ -93,11 +94,26 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     assert.ok(items.some((o) => o.kind === 'registry.import' && o.state === 'done' && o.percent === 100), JSON.stringify(items))
   })
 
+  test('a scope that was claimed is its tenant\'s alone', async () => {
+    const admin = { authorization: `Bearer ${await r.token('admin', 'claims')}` }
+    const claim = (name, tenant) => r.api('POST', '/api/v1/claims', { name, tenant }, admin)
+    for (const [name, tenant, code] of [['@acme-tools', 'labs', 'scope_in_use'], ['@acme-tools', 'acme', 'claimed'], ['@labs', 'acme', 'scope_taken'], ['@types', 'acme', 'scope_taken'], ['@node-red', 'acme', 'scope_taken'], ['@', 'acme', 'bad_package_name'], ['@Up', 'acme', 'bad_package_name'], ['@a/b', 'acme', 'bad_package_name']])
+      assert.equal((await claim(name, tenant)).body.code, code, name)
+    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: 'acme-tools', name: 'x' }, admin)).body.code, 'slug_reserved')
+    assert.equal((await r.api('DELETE', '/api/v1/claims/@acme-tools', undefined, admin)).body.code, 'claim_in_use')
+    assert.equal((await claim('@free', 'acme')).status, 201)
+    assert.equal((await r.api('GET', '/npm/@free%2fx', undefined, admin)).status, 404)
+    assert.equal((await r.api('DELETE', '/api/v1/claims/%40free', undefined, admin)).status, 204)
+    await r.kill()
+    await r.serve()
+    assert.equal((await full('@acme-tools/saw', await r.token('admin', 'again'))).name, '@acme-tools/saw')
+  })
+
   test('once more, all is there already and nothing has changed', async () => {
     const admin = await r.token('admin', 'look')
     const { _rev } = await full('@acme/thing', admin)
     const again = await run(...mapped)
-    assert.deepEqual([again.added, again.there, again.refused], [0, 5, 0], JSON.stringify(again))
+    assert.deepEqual([again.added, again.there, again.refused], [0, 6, 0], JSON.stringify(again))
     assert.equal((await full('@acme/thing', admin))._rev, _rev)
   })
 
@@ -108,7 +124,7 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     assert.equal(status, 201, JSON.stringify(body))
     const bob = new Machine(r, 'npm11', m.path, body.token)
     await bob.run(bob.package('@acme/thing', '1.2.0'), 'publish')
-    assert.match(await bob.run(bob.project(), 'install', '@acme/thing', 'acme-plain', '@labs/probe'), /added 3 packages/)
+    assert.match(await bob.run(bob.project(), 'install', '@acme/thing', 'acme-plain', '@labs/probe', '@acme-tools/saw'), /added 4 packages/)
   })
 
   test('a client goes on with the token that it has; only the address changes', async () => {

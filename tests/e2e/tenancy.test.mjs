@@ -82,10 +82,10 @@ describe('what belongs to another tenant', () => {
 
   // The parameters of routes: what is there and what is not. A route with another one stops the walk, so that whoever adds it
   // comes by here.
-  const there = () => ({ tenant: 'other', instance: 'two', source: theirs.source, id: theirs.operation, pkg: '@other%2fsecret', build: theirs.build, slug: 'other', advisory: theirs.advisory, team: 'theirs', hook: theirs.hook, org: 'other' })
-  const missing = { tenant: 'othes', instance: 'twp', source: '0'.repeat(26), id: '0'.repeat(26), pkg: '@other%2fsecres', build: '0'.repeat(26), slug: 'othes', advisory: 'RH-0', team: 'theirt', org: 'othes', hook: '0'.repeat(26) }
+  const there = () => ({ tenant: 'other', instance: 'two', source: theirs.source, id: theirs.operation, pkg: '@other%2fsecret', build: theirs.build, slug: 'other', advisory: theirs.advisory, team: 'theirs', hook: theirs.hook, org: 'other', claim: '@other' })
+  const missing = { tenant: 'othes', instance: 'twp', source: '0'.repeat(26), id: '0'.repeat(26), pkg: '@other%2fsecres', build: '0'.repeat(26), slug: 'othes', advisory: 'RH-0', team: 'theirt', org: 'othes', claim: '@othes', hook: '0'.repeat(26) }
   const fixed = { user: 'eve', version: '1.0.0', file: 'secret-1.0.0.tgz', tag: 'latest', rev: '1-x', key: 'k', token: 't', rest: 'x', type: 'flows', path: 'package.json', delivery: '0'.repeat(26) }
-  const belongs = (path) => /\/:(tenant|instance|source|pkg|build|advisory|team|hook|org)\b/.test(path) || path === '/api/v1/operations/:id'
+  const belongs = (path) => /\/:(tenant|instance|source|pkg|build|advisory|team|hook|org|claim)\b/.test(path) || path === '/api/v1/operations/:id'
   const fill = (path, values) => path.replace(/[:*](\w+)/g, (_, name) => {
     const value = values[name] ?? fixed[name]
     assert.ok(value, `the test knows no ":${name}" of ${path}: teach it`)
