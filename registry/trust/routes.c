@@ -62,17 +62,32 @@ static void answer_list(struct call *c, const struct asked *a, int status, bool 
     call_json(c, status, &out);
 }
 
+/* A public name is nobody's here. */
+static bool asked_to_list(struct call *c, struct asked *a)
+{
+    struct err err;
+    if (!asked_to_read(c, a))
+        return false;
+    if (a->origin.kind == ORIGIN_PUBLIC)
+        return asked_went_well(
+            c,
+            err_set(&err, ERR_NOT_FOUND, "package_not_found", "There is no such package of yours."),
+            &err);
+    return asked_went_well(
+        c, origin_check_write(a->registry, c->who, &a->origin, a->name.full, &err), &err);
+}
+
 static void get_npm(struct call *c)
 {
     struct asked a;
-    if (asked_to_prepare(c, &a))
+    if (asked_to_list(c, &a))
         answer_list(c, &a, 200, true);
 }
 
 static void get_trust(struct call *c)
 {
     struct asked a;
-    if (asked_to_prepare(c, &a))
+    if (asked_to_list(c, &a))
         answer_list(c, &a, 200, false);
 }
 
