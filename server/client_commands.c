@@ -10,6 +10,7 @@
 #include "server/client_policy.h"
 #include "server/client_registry.h"
 #include "server/client_stage.h"
+#include "server/client_teams.h"
 #include "server/client_tokens.h"
 #include "server/client_uplinks.h"
 #include "server/init.h"
@@ -403,6 +404,23 @@ const struct command client_commands[] = {
      ask_run, bundle_export, "packages,versions,bytes,elsewhere"},
     {"registry bundle import", "FILE", "takes in such a file, where there is no internet", ask_run,
      bundle_import, "packages,versions,new_versions,bytes"},
+    {"package access", "NAME", "tells who may what with a package", ask_run, package_access_command,
+     "name,tenant,teams,people"},
+    {"package grant", "NAME TEAM read-only|read-write",
+     "gives a team a permission; from the first one on only owners and such teams publish it",
+     ask_run, package_grant_command, "name,teams"},
+    {"package revoke", "NAME TEAM", "takes a team's permission back", ask_run,
+     package_revoke_command, "name,teams"},
+    {"team create", "TENANT NAME [--description TEXT]", "makes a team of a tenant's members",
+     ask_run, team_create_command, "name,description"},
+    {"team list", "TENANT", "lists the teams of a tenant", ask_run, team_list_command,
+     "name,description,members,packages"},
+    {"team remove", "TENANT NAME", "removes a team and its permissions", ask_run,
+     team_remove_command, ""},
+    {"team join", "TENANT NAME USER", "adds a member of the tenant to a team", ask_run,
+     team_join_command, "name,members"},
+    {"team leave", "TENANT NAME USER", "takes somebody out of a team", ask_run, team_leave_command,
+     ""},
     {"catalogue list", "TENANT",
      "lists the public packages that were picked; TENANT - is the platform", ask_run,
      catalogue_list_command, "name,version,platform,badge,note,cause"},

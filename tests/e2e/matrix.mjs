@@ -9,7 +9,10 @@ import { Redhouse } from './redhouse.mjs'
 
 export const password = 'correct horse battery 1'
 export const none = 'the client has no such command'
+// A cell that asserts that the server does not offer it.
+export const refused = (cell) => Object.assign(cell, { refused: true })
 export const handed = 'pnpm 10 hands it to whatever npm there is'
+export const kinds = ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm11', 'pnpm12', 'yarn1', 'berry', 'bun']
 const family = (kind) => kind.replace(/\d+$/, '')
 
 // One client, its own tenant and package. ann owns every tenant, bob is a developer in each, eve belongs to none.
@@ -74,6 +77,8 @@ export class Column {
   }
 }
 
+export const cellOf = (cells, kind) => cells[kind] ?? cells[family(kind)] ?? cells.all
+
 export function matrix(kinds, rows) {
   let r
   const columns = {}
@@ -95,7 +100,7 @@ export function matrix(kinds, rows) {
   for (const kind of kinds)
     describe(kind, { timeout: 240000 }, () => {
       for (const [what, cells] of Object.entries(rows)) {
-        const cell = cells[kind] ?? cells[family(kind)] ?? cells.all
+        const cell = cellOf(cells, kind)
         assert.ok(cell, `the table does not say what ${kind} does for "${what}"`)
         if (typeof cell === 'string') test(what, { skip: cell }, () => {})
         else test(what, () => cell(columns[kind]))

@@ -67,6 +67,14 @@ export interface StageDetail extends Stage {
 }
 export interface OwnSession { id: string; host: string; created_at: string; expires_at: string }
 export interface Member { user: string; email: string | null; role: string; since: string }
+export interface Team {
+  name: string; description: string; created_at: string
+  members: { user: string; role: string }[]; packages: { name: string; permission: string }[]
+}
+export interface PackageAccess {
+  name: string; tenant: string | null; may_write: boolean; may_change: boolean; owners: { user: string }[]
+  teams: { team: string; permission: string }[]; people: { user: string; permissions: string }[]
+}
 export interface Stack { name: string; node_red: string; node: string; state: string; cause: string | null; instances: number }
 export interface Uplink {
   name: string; url: string | null; auth: 'none' | 'bearer' | 'basic'; proxy: string | null; hosts: string[]; offline: boolean; of_option: boolean

@@ -10,9 +10,10 @@ import { Packages } from './packages'
 import { TenantPolicy } from './policy'
 import { Sources } from './sources'
 import { Staged } from './staged'
+import { Teams } from './teams'
 import { TenantTheme } from './theme'
 
-const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['palette', 'Palette'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['policy', 'Policy'], ['theme', 'Theme'], ['members', 'Members']]
+const tabs: [string, string][] = [['instances', 'Instances'], ['packages', 'Packages'], ['palette', 'Palette'], ['staged', 'Staged'], ['sources', 'Sources'], ['hooks', 'Webhooks'], ['policy', 'Policy'], ['theme', 'Theme'], ['members', 'Members'], ['teams', 'Teams']]
 
 export function TenantView({ slug, tab, session }: { slug: string; tab: string; session: Session }) {
   const tenant = useLoad(() => get<Tenant>(`/tenants/${slug}`), [slug])
@@ -34,6 +35,7 @@ export function TenantView({ slug, tab, session }: { slug: string; tab: string; 
         : tab === 'hooks' ? <Hooks tenant={slug} may={may('tenant:admin')} />
         : tab === 'policy' ? <TenantPolicy tenant={slug} may={may('tenant:admin')} />
         : tab === 'theme' ? <TenantTheme tenant={slug} may={may('theme:write')} />
+        : tab === 'teams' ? <Teams tenant={slug} may={may('tenant:admin')} />
         : tab === 'members' ? <Members tenant={slug} may={may('tenant:admin')} />
         : <Instances tenant={slug} may={may('instance:control')} />}
     </>

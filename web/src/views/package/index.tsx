@@ -4,6 +4,7 @@ import { get, type PackageDetail, type Session } from '../../api'
 import { Copy, Failure, Missing, Skeleton, useLoad } from '../../parts'
 import { Link, useLocation } from '../../router'
 import { Staged } from '../staged'
+import { Access } from './access'
 import { Files } from './files'
 import { Dependencies } from './needs'
 import { Nodes } from './nodes'
@@ -22,6 +23,7 @@ const tabs: [string, string, FunctionComponent<PagePart>][] = [
   ['needs', 'Dependencies', Dependencies],
   ['usage', 'Usage', Usage],
   ['owners', 'Owners', Owners],
+  ['access', 'Access', Access],
   ['staged', 'Staged', ({ p, may, reload }) => <Staged query={`package=${encodeURIComponent(p.name)}`} may={may('package:publish')} onChange={reload} />],
   ['trust', 'Trusted publishers', TrustedPublishers],
 ]
