@@ -148,6 +148,16 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await fits('usage')
   })
 
+  test('of a public package the page says who uses it, and of one that nobody has that it is not here', limit, async () => {
+    await page.goto(`${r.url}/ui/packages/node-red`)
+    await page.getByText('a public package').waitFor()
+    await page.getByRole('region', { name: 'Instances' }).getByRole('link', { name: 'acme/one' }).waitFor()
+    await fits('public')
+    await page.goto(`${r.url}/ui/packages/nobody-has-this`)
+    await page.getByText('This cannot be shown').waitFor()
+    await page.goto(`${r.url}/ui/packages/@acme/lamp`)
+  })
+
   test('a version is tagged, deprecated and unpublished, each after asking', limit, async () => {
     await tab('Versions')
     await fits('versions')

@@ -2,6 +2,7 @@ foreach(name want breaker trim uplink_store semver pkgname commands nodetypes js
   unit(registry/${name} registry)
 endforeach()
 unit(registry/look registry)
+unit(registry/contents registry)
 unit(registry/advisory registry)
 unit(registry/policy registry)
 unit(registry/idtoken registry PkgConfig::CJOSE)

@@ -1,7 +1,7 @@
 // The page of a package: a part for each question that people have about it. A new part is a file here and a line in `tabs`.
 import type { FunctionComponent } from 'preact'
 import { get, type PackageDetail, type Session } from '../../api'
-import { Copy, Failure, Missing, Skeleton, useLoad } from '../../parts'
+import { Copy, Failure, Skeleton, useLoad } from '../../parts'
 import { Link, useLocation } from '../../router'
 import { Staged } from '../staged'
 import { Access } from './access'
@@ -10,6 +10,7 @@ import { Dependencies } from './needs'
 import { Nodes } from './nodes'
 import { Owners } from './owners'
 import type { PagePart } from './page'
+import { PublicPackage } from './public'
 import { Overview } from './readme'
 import { TrustedPublishers } from './trust'
 import { Usage } from './usage'
@@ -33,7 +34,7 @@ export function PackageView({ name, session }: { name: string; session: Session 
   const at = useLocation().searchParams.get('tab')
   const p = one.value
   document.title = `${name} · Redhouse`
-  if (one.error && !p) return <Missing text={one.error} />
+  if (one.error && !p) return <PublicPackage name={name} missing={one.error} />
   if (!p) return <Skeleton rows={6} />
   const scopes = session.tenants.find((t) => t.slug === p.tenant)?.scopes ?? []
   const may = (scope: string) => session.user.admin || scopes.includes(scope)

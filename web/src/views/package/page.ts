@@ -7,7 +7,7 @@ export interface PagePart {
   reload: () => void
 }
 
-export const path = (p: PackageDetail) => `/packages/${p.name}`
+export const path = (p: Pick<PackageDetail, 'name'>) => `/packages/${p.name}`
 
 // The address of a file of a version, as the API serves it.
 export const fileAddress = (p: PackageDetail, version: string, name: string) =>

@@ -1,8 +1,8 @@
 // Who uses which version in which instance, and how often it is downloaded.
-import { get, type Downloads, type PackageUser } from '../../api'
+import { get, type Downloads, type PackageDetail, type PackageUser } from '../../api'
 import { Bars, Empty, Failure, Skeleton, useLoad } from '../../parts'
 import { Link } from '../../router'
-import { path, type PagePart } from './page'
+import { path } from './page'
 
 // The last 30 days, also those without a download.
 function days(list: Downloads['days']) {
@@ -13,7 +13,8 @@ function days(list: Downloads['days']) {
   })
 }
 
-export function Usage({ p }: PagePart) {
+// latest: '' of a public package, which may never have been downloaded from here.
+export function Usage({ p }: { p: Pick<PackageDetail, 'name' | 'latest'> }) {
   const users = useLoad(() => get<{ items: PackageUser[]; more: boolean }>(`${path(p)}/users`), [p.name])
   const downloads = useLoad(() => get<Downloads>(`${path(p)}/downloads`), [p.name])
   if (!users.ready || !downloads.ready) return <Skeleton rows={4} />
@@ -29,7 +30,7 @@ export function Usage({ p }: PagePart) {
             {list.map((u) => (
               <li key={`${u.instance} ${u.version}`}>
                 <Link to={`/ui/instances/${u.instance}`}>{u.tenant}/{u.instance}</Link> <code>{u.version}</code>
-                {u.version !== p.latest && !u.pending_version && <span class="muted"> not the latest</span>}
+                {p.latest !== '' && u.version !== p.latest && !u.pending_version && <span class="muted"> not the latest</span>}
                 {u.pending_version && <span class="muted"> {u.pending_version} after its next start</span>}
                 {!u.direct && <span class="muted"> needed by another package</span>}
               </li>
@@ -38,7 +39,7 @@ export function Usage({ p }: PagePart) {
           {users.value?.more && <p class="muted">And more.</p>}
         </section>
       )}
-      <Failure text={downloads.error} />
+      {p.latest !== '' && <Failure text={downloads.error} />}
       {d && (
         <figure class="chart card">
           <figcaption>{d.week} downloads in the last 7 days, {d.total} in all</figcaption>
