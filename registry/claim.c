@@ -84,6 +84,8 @@ int claim_create(struct registry *registry, struct pool *pool, struct claim *cla
         "SELECT (SELECT count(*) FROM uplink_document WHERE name = ?1 OR "
         "substr(name, 1, length(?1) + 1) = ?1 || '/') + "
         "(SELECT count(*) FROM uplink_tarball WHERE name = ?1 OR "
+        "substr(name, 1, length(?1) + 1) = ?1 || '/') + "
+        "(SELECT count(*) FROM uplink_served WHERE name = ?1 OR "
         "substr(name, 1, length(?1) + 1) = ?1 || '/')";
     int64_t served;
     claim->created_ms = clock_wall_ms();

@@ -55,8 +55,7 @@ static bool ready_packument(struct call *c)
     struct serve s = {&a, &view, form_of(c)};
     serve_look(c, &a, &view);
     if (a.origin.kind == ORIGIN_PUBLIC &&
-        (call_header(c, "via").base != NULL ||
-         !uplinks_is_ready(a.registry->uplinks, a.name.full, s.form) ||
+        (!uplinks_is_ready(a.registry->uplinks, a.name.full, s.form) ||
          (view.full && !uplinks_is_ready(a.registry->uplinks, a.name.full, PACKUMENT_FULL))))
         return false;
     set_headers(c);

@@ -225,9 +225,14 @@ static int read_old(struct db_conn *conn, struct pool *pool, struct row *row)
  */
 static int forget_kept(struct db_conn *conn, struct text name, struct err *err)
 {
+    static const char served[] =
+        "INSERT OR IGNORE INTO uplink_served (name, uplink) SELECT name, uplink FROM "
+        "uplink_document WHERE uplink = ?1 UNION SELECT name, uplink FROM uplink_tarball WHERE "
+        "uplink = ?1";
     static const char documents[] = "DELETE FROM uplink_document WHERE uplink = ?";
     static const char tarballs[] = "DELETE FROM uplink_tarball WHERE uplink = ?";
-    return db_do(conn, err, documents, "s", name) < 0 || db_do(conn, err, tarballs, "s", name) < 0
+    return db_do(conn, err, served, "s", name) < 0 || db_do(conn, err, documents, "s", name) < 0 ||
+                   db_do(conn, err, tarballs, "s", name) < 0
                ? -1
                : 0;
 }
@@ -321,7 +326,7 @@ int uplink_test(struct uplinks *uplinks, struct pool *pool, struct text name, st
                                     .deadline_at = began + TEST_DEADLINE_MS,
                                     .max_bytes = 1 << 20};
         one.breaker = breaker_new(u->name);
-        if (!u->offline || uplinks->config.fetcher == NULL)
+        if (!u->offline)
             (void)uplink_send(uplinks, &one, &q, pool, &reply, &rest_ms, &why);
         else
             (void)err_set(&why, ERR_NOT_FOUND, "offline", "It is offline: nothing goes out.");

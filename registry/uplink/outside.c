@@ -35,7 +35,7 @@ int outside_learn(struct registry *registry, struct err *err)
         "SELECT DISTINCT ours.name, d.uplink FROM "
         "(SELECT name FROM package UNION SELECT name FROM package_claim) AS ours "
         "JOIN (SELECT name, uplink FROM uplink_document UNION SELECT name, uplink FROM "
-        "uplink_tarball) AS d ON d.name = ours.name "
+        "uplink_tarball UNION SELECT name, uplink FROM uplink_served) AS d ON d.name = ours.name "
         "WHERE NOT EXISTS (SELECT 1 FROM uplink_outside AS o WHERE o.name = ours.name AND o.uplink "
         "= d.uplink) "
         "UNION SELECT c.name, 'default' FROM package_claim AS c WHERE c.took_over = 1 AND NOT "

@@ -218,6 +218,10 @@ static int pick(struct uplinks *u, struct pool *pool, int64_t bytes, struct gone
 
 static int drop(struct uplinks *u, struct gone *gone, int *n, struct err *err)
 {
+    static const char served_sql[] =
+        "INSERT OR IGNORE INTO uplink_served (name, uplink) SELECT name, uplink FROM "
+        "uplink_document WHERE name = ?1 UNION SELECT name, uplink FROM uplink_tarball WHERE name "
+        "= ?1";
     static const char document_sql[] =
         "DELETE FROM uplink_document WHERE name = ? AND form = ? AND sha512 = ?";
     static const char tarball_sql[] =
@@ -226,7 +230,8 @@ static int drop(struct uplinks *u, struct gone *gone, int *n, struct err *err)
     if (db_begin(&tx, u->config.control, err) != 0)
         return -1;
     for (struct gone *g = gone; g != NULL; g = g->next, ++*n)
-        if (db_do(tx.conn, err, g->tarball ? tarball_sql : document_sql, "ssb", g->name, g->what,
+        if (db_do(tx.conn, err, served_sql, "s", g->name) < 0 ||
+            db_do(tx.conn, err, g->tarball ? tarball_sql : document_sql, "ssb", g->name, g->what,
                   text_n(g->id.sha512, sizeof g->id.sha512)) < 0)
             return -1;
     return db_commit(&tx, err);

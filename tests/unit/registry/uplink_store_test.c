@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "registry/area.h"
+#include "registry/claim.h"
 #include "registry/uplink/flight.h"
 #include "registry/uplink/part.h"
 #include "registry/uplink/store.h"
@@ -81,6 +82,18 @@ static void what_was_used_least_goes_and_its_bytes_with_it(void **state)
     assert_true(is_here(w, "bundle.tgz"));
 }
 
+static void that_a_name_was_served_is_known_when_nothing_of_it_is_kept(void **state)
+{
+    struct world *w = *state;
+    struct claim claim = {.name = TEXT("a"), .tenant = w->acme, .by = TEXT("root")};
+    struct err err;
+    put(w, "one.tgz", '1', false);
+    w->registry->uplinks->config.cache_bytes = 1;
+    assert_int_equal(store_evict(w->registry->uplinks, &err), 1);
+    assert_int_equal(claim_create(w->registry, w->pool, &claim, &err), -1);
+    assert_string_equal(err.code, "served_before");
+}
+
 static void what_one_uplink_gave_is_not_what_another_gives(void **state)
 {
     struct world *w = *state;
@@ -124,6 +137,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_used_least_goes_and_its_bytes_with_it, world_open,
                                         world_close),
+        cmocka_unit_test_setup_teardown(that_a_name_was_served_is_known_when_nothing_of_it_is_kept,
+                                        world_open, world_close),
         cmocka_unit_test_setup_teardown(what_one_uplink_gave_is_not_what_another_gives, world_open,
                                         world_close),
         cmocka_unit_test(what_was_forgotten_on_its_way_is_not_known_when_it_lands),
