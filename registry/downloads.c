@@ -110,10 +110,17 @@ static int write_counts(struct db_conn *conn, struct count **buckets, int64_t da
         "INSERT INTO package_download (package, version, day, count) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (package, day, version) DO UPDATE SET count = count + excluded.count";
 
+    /* What searches rank by: 1,000 downloads of a month are as popular as can be. */
+    static const char popular_sql[] =
+        "UPDATE package_search SET popularity = min(1000, CAST(100 * log2(1 + (SELECT "
+        "coalesce(sum(count), 0) FROM package_download WHERE package = ?1 AND day > ?2)) AS "
+        "INTEGER)) WHERE package = ?1";
+
     for (size_t i = 0; i < BUCKETS; i++)
         for (const struct count *c = buckets[i]; c != NULL; c = c->next)
             if (db_do(conn, err, sql, "ssii", text_n(c->names, c->package),
-                      text_n(c->names + c->package, c->version), day, c->n) < 0)
+                      text_n(c->names + c->package, c->version), day, c->n) < 0 ||
+                db_do(conn, err, popular_sql, "si", text_n(c->names, c->package), day - 30) < 0)
                 return -1;
     return 0;
 }

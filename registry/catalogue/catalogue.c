@@ -10,11 +10,16 @@
 #include "http/ready.h"
 #include "http/route.h"
 #include "registry/area.h"
+#include "registry/asked.h"
 #include "registry/catalogue/pick.h"
 #include "registry/downloads.h"
+#include "registry/jsonscan.h"
+#include "registry/policy/policy.h"
+#include "registry/policy/serve.h"
 
 #define CATALOGUE_MAX ((size_t)32 << 20)
 #define MIME "application/json"
+#define MOST_MODULES 5000 /* of one kind */
 
 /* One row of the list, which is Node-RED's own format; see its "flow-catalogue". A version with
  * build metadata breaks the editor's comparison, so it is left out. A missing updated_at would show
@@ -82,41 +87,104 @@ static const char picked_sql[] =
     " AND instr(p.version, '+') = 0 AND NOT EXISTS (SELECT 1 FROM package WHERE name = k.name)"
     " ORDER BY k.tenant = '', k.position, k.name";
 
-static int put_modules(struct registry *registry, struct pool *pool, struct db_conn *conn,
-                       struct json_writer *w, struct text tenant, const char *sql, struct err *err)
+/* A catalogue as one tenant's instances are offered it; lives in the call's pool. */
+struct offer {
+    struct registry *registry;
+    const char *tenant; /* id */
+    struct policy_view own, public;
+};
+
+static void look(struct call *c, struct registry *registry, const char *tenant, struct offer *o)
+{
+    struct identity who = {.kind = IDENTITY_INSTANCE, .tenant = tenant};
+    struct origin own = {ORIGIN_TENANT, tenant}, public = {ORIGIN_PUBLIC, NULL};
+
+    *o = (struct offer){.registry = registry, .tenant = tenant};
+    policy_look(registry, c->pool, &who, &own, &o->own);
+    policy_look(registry, c->pool, &who, &public, &o->public);
+}
+
+/* The version that rules leave, which an install will get; absent: none. */
+static struct text left_of(const struct offer *o, struct pool *pool, const struct module *m,
+                           bool own)
+{
+    struct asked asked = {.registry = o->registry,
+                          .origin = {own ? ORIGIN_TENANT : ORIGIN_PUBLIC, own ? o->tenant : NULL}};
+    const struct policy_view *view = own ? &o->own : &o->public;
+    struct serve s = {&asked, view, view->full ? PACKUMENT_FULL : PACKUMENT_ABBREVIATED};
+    struct text tags;
+
+    if (view->n == 0 || !pkgname_split(m->id, &asked.name) ||
+        serve_tags(pool, &s, &tags, NULL) != 0)
+        return m->version;
+    struct text latest = jsonscan_get(tags, "latest");
+    return latest.base != NULL ? jsonscan_string(latest) : TEXT_NONE;
+}
+
+/* Rows are read first and judged afterwards: judging reads on its own. */
+struct modules {
+    struct module *all;
+    size_t n;
+};
+
+static int read_modules(const struct offer *o, struct pool *pool, struct db_conn *conn, bool own,
+                        struct modules *out, struct err *err)
 {
     struct module m;
     auto_rows struct db_rows q = {0};
 
-    if (db_each (&q, conn, err, sql, "szi", tenant, registry->config.public_url,
-                 downloads_today() - 7) != 0)
+    *out = (struct modules){.all = pool_alloc(pool, MOST_MODULES * sizeof *out->all)};
+    if (db_each (&q, conn, err, own ? own_sql : picked_sql, "zzi", o->tenant,
+                 o->registry->config.public_url, downloads_today() - 7) != 0)
         return -1;
-    while (db_next(&q, pool, "sssssssssii", &m.id, &m.version, &m.description, &m.keywords,
+    while (out->n < MOST_MODULES &&
+           db_next(&q, pool, "sssssssssii", &m.id, &m.version, &m.description, &m.keywords,
                    &m.types, &m.url, &m.deprecated, &m.note, &m.badge, &m.updated, &m.week))
-        put_module(w, pool, &m);
+        out->all[out->n++] = m;
     return q.failed ? -1 : 0;
 }
 
-static int put_all(struct registry *registry, struct pool *pool, struct json_writer *w,
-                   struct text tenant, struct err *err)
+static void put_modules(const struct offer *o, struct pool *pool, struct json_writer *w, bool own,
+                        struct modules *modules)
+{
+    for (size_t i = 0; i < modules->n; i++) {
+        struct module *m = &modules->all[i];
+        m->version = left_of(o, pool, m, own);
+        if (m->version.base != NULL)
+            put_module(w, pool, m);
+    }
+}
+
+static int read_all(const struct offer *o, struct pool *pool, struct modules *own,
+                    struct modules *picked, int64_t *updated, struct err *err)
 {
     static const char newest[] =
         "SELECT max(coalesce((SELECT max(modified_at) FROM package WHERE tenant = ?1 OR tenant IS "
         "NULL), 0), coalesce((SELECT max(max(k.added_at, p.updated_at)) FROM catalogue_pick AS k"
         " JOIN catalogue_public AS p ON p.name = k.name WHERE k.tenant IN ('', ?1)), 0))";
-    int64_t updated = 0;
-    auto_read struct db_read r = db_read(registry->config.control, err);
+    auto_read struct db_read r = db_read(o->registry->config.control, err);
 
-    if (r.conn == NULL || db_get(r.conn, pool, err, newest, "s", "i", tenant, &updated) != 0)
+    return r.conn == NULL || db_get(r.conn, pool, err, newest, "z", "i", o->tenant, updated) != 0 ||
+                   read_modules(o, pool, r.conn, true, own, err) != 0 ||
+                   read_modules(o, pool, r.conn, false, picked, err) != 0
+               ? -1
+               : 0;
+}
+
+static int put_all(const struct offer *o, struct pool *pool, struct json_writer *w, struct err *err)
+{
+    struct modules own, picked;
+    int64_t updated = 0;
+
+    if (read_all(o, pool, &own, &picked, &updated, err) != 0)
         return -1;
     json_open(w);
     json_put_str(w, "name", "Your organisation");
     json_put_time(w, "updated_at", updated > 0 ? updated : 1);
     json_key(w, "modules");
     json_open_array(w);
-    if (put_modules(registry, pool, r.conn, w, tenant, own_sql, err) != 0 ||
-        put_modules(registry, pool, r.conn, w, tenant, picked_sql, err) != 0)
-        return -1;
+    put_modules(o, pool, w, true, &own);
+    put_modules(o, pool, w, false, &picked);
     json_close_array(w);
     json_close(w);
     return 0;
@@ -124,14 +192,12 @@ static int put_all(struct registry *registry, struct pool *pool, struct json_wri
 
 static int build(void *arg, struct pool *pool, struct text key, struct text *body, struct err *err)
 {
-    struct text tenant = key, prefix;
     auto_buf struct buf out = {0};
     struct json_writer w;
 
-    text_cut(&tenant, ':', &prefix);
     buf_init(&out, CATALOGUE_MAX);
     json_writer_init(&w, &out);
-    if (put_all(arg, pool, &w, tenant, err) != 0)
+    if (put_all(arg, pool, &w, err) != 0)
         return -1;
     if (buf_failed(&out))
         return err_set(err, ERR_TOO_LARGE, "catalogue_too_large", "The catalogue is too large.");
@@ -139,14 +205,18 @@ static int build(void *arg, struct pool *pool, struct text key, struct text *bod
     return 0;
 }
 
-static struct text key_of(struct call *c, const char *tenant)
+static struct text key_of(struct call *c, const struct offer *o)
 {
-    return text_printf(c->pool, "npm catalogue:%s", tenant);
+    return text_printf(c->pool, "npm catalogue:%s%.*s%.*s", o->tenant, TEXT_ARG(o->own.key),
+                       TEXT_ARG(o->public.key));
 }
 
 void catalogue_answer(struct registry *registry, struct call *c, const char *tenant)
 {
-    ready_build(registry->config.ready, c, key_of(c, tenant), MIME, build, registry);
+    struct offer o;
+
+    look(c, registry, tenant, &o);
+    ready_build(registry->config.ready, c, key_of(c, &o), MIME, build, &o);
 }
 
 static bool may_read(struct call *c)
@@ -157,9 +227,12 @@ static bool may_read(struct call *c)
 static bool catalogue_ready(struct call *c)
 {
     struct registry *registry = c->area;
+    struct offer o;
 
-    return may_read(c) &&
-           ready_answer(registry->config.ready, c, key_of(c, c->instance->tenant), MIME);
+    if (!may_read(c))
+        return false;
+    look(c, registry, c->instance->tenant, &o);
+    return ready_answer(registry->config.ready, c, key_of(c, &o), MIME);
 }
 
 static void get_catalogue(struct call *c)

@@ -158,6 +158,18 @@ describe('rules', () => {
     for (const [tenant, who] of [['acme', 'own'], ['beta', 'other']]) assert.equal((await set({}, `/tenants/${tenant}/policy`, as(who))).status, 200)
   })
 
+  test('hold for what Manage Palette is told, too', async () => {
+    await set({})
+    for (const [version, license] of [['1.0.0', 'MIT'], ['1.1.0', 'GPL-3.0-only']]) assert.equal((await publish('@acme/red-node', version, { license, 'node-red': { nodes: {} } }, 'own')).status, 201)
+    await publish('@acme/red-gpl', '1.0.0', { license: 'GPL-3.0-only', 'node-red': { nodes: {} } }, 'own')
+    const listed = async () => (await r.api('GET', '/api/v1/tenants/acme/catalogue', undefined, as('own'))).body.modules.map((m) => `${m.id}@${m.version}`)
+    assert.deepEqual(await listed(), ['@acme/red-gpl@1.0.0', '@acme/red-node@1.1.0'])
+    assert.equal((await set({ private: { licences_allowed: ['MIT'] } })).status, 200)
+    assert.deepEqual(await listed(), ['@acme/red-node@1.0.0'])
+    await set({})
+    assert.deepEqual(await listed(), ['@acme/red-gpl@1.0.0', '@acme/red-node@1.1.0'])
+  })
+
   test('are kept over a restart, and what is wrong with them is said', async () => {
     for (const [bad, said] of [[{ publik: {} }, /no rule "publik"/], [{ public: { minimum_age: 3 } }, /no rule "minimum_age"/], [{ public: { deny: [{ name: 'x', versions: '((' }] } }, /no range/], [{ public: { advisories: 'all' } }, /one of low/]]) {
       const answer = await set(bad)
