@@ -321,7 +321,7 @@ int publish_check(struct registry *registry, struct pool *pool, const struct pub
     w->pool = pool;
     w->v = checked->v;
     if (open_work(w, req, &doc, err) != 0 || check_work(w, &doc, err) != 0 ||
-        make_documents(w, err) != 0)
+        check_rules(w, err) != 0 || make_documents(w, err) != 0)
         return -1;
     *checked = (struct publish_checked){w->v, w->tarball};
     return 0;

@@ -10,6 +10,7 @@
 #include "registry/origin.h"
 #include "registry/package.h"
 #include "registry/pkgname.h"
+#include "registry/quota/quota.h"
 #include "registry/signature/signature.h"
 
 #define MAX_TAGS 500
@@ -47,11 +48,12 @@ static int add_version(struct showing *s, struct package_version *v, struct err 
         err_set(&why, ERR_CONFLICT, "version_removed",
                 "It was removed here and its number stays used.");
     sign(s, v);
-    if (!removed && package_add_version(s->conn, s->m->pool, name, v, &why) == 0) {
+    if (!removed && quota_check(s->conn, s->m->pool, s->m->tenant, v->bytes, &why) == 0 &&
+        package_add_version(s->conn, s->m->pool, name, v, &why) == 0) {
         s->added++;
         return 0;
     }
-    if (why.kind != ERR_CONFLICT)
+    if (why.kind != ERR_CONFLICT && why.kind != ERR_TOO_LARGE && why.kind != ERR_FORBIDDEN)
         return err_set(err, why.kind, why.code, "%s", why.text);
     json_open(s->w);
     json_put_text(s->w, "version", v->version);

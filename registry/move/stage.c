@@ -11,6 +11,7 @@
 #include "registry/package.h"
 #include "registry/pkgname.h"
 #include "registry/publish.h"
+#include "registry/quota/quota.h"
 
 #define NAME_MAX_BYTES 100
 
@@ -105,7 +106,10 @@ static int keep(const struct move *m, const struct publish_checked *checked, boo
     *again = known > 0;
     if (known > 0)
         return 0;
-    return insert(m, tx.conn, &checked->v, err) != 0 ? -1 : db_commit(&tx, err);
+    if (quota_check(tx.conn, m->pool, m->tenant, checked->v.bytes, err) != 0 ||
+        insert(m, tx.conn, &checked->v, err) != 0)
+        return -1;
+    return db_commit(&tx, err);
 }
 
 int move_stage(const struct move *m, const struct json *doc, struct text *version, bool *again,

@@ -350,6 +350,29 @@ describe('a storage folder that is not what it says', { timeout: 120000 }, () =>
     }
   })
 
+  test('what a tenant may keep and what its rules allow hold for what moves here, too', async () => {
+    put('@acme/much', ['1.0.0', '1.1.0', '1.2.0'])
+    list('@acme/much')
+    const { versions } = await r.json('tenant', 'quota', 'acme')
+    await r.run('tenant', 'quota', 'acme', '--versions', String(versions + 1))
+    const [much] = (await report()).packages
+    assert.deepEqual(much.shown.refused.map((v) => [v.version, v.code]), [['1.1.0', 'quota_versions'], ['1.2.0', 'quota_versions']], JSON.stringify(much))
+    assert.deepEqual(much.shown.tags_refused.map((t) => t.tag), ['latest'])
+    assert.equal(much.shown.latest, '1.0.0')
+    await r.run('tenant', 'quota', 'acme', '--versions', 'any')
+    const again = await report()
+    assert.deepEqual([again.added, again.there, again.refused], [2, 1, 0], JSON.stringify(again))
+    assert.equal(again.packages[0].shown.latest, '1.2.0')
+    const admin = { authorization: `Bearer ${await r.token('admin', 'rules')}` }
+    const rules = (deny) => r.api('PUT', '/api/v1/tenants/acme/policy', { private: { deny } }, admin)
+    assert.equal((await rules([{ name: '@acme/banned', reason: 'it is banned' }])).status, 200)
+    put('@acme/banned', ['1.0.0'])
+    list('@acme/banned')
+    const [banned] = (await report()).packages
+    assert.match(banned.refused[0].detail, /it is banned/, JSON.stringify(banned))
+    await rules([])
+  })
+
   test('only admins import', async () => {
     const admin = { authorization: `Bearer ${await r.token('admin', 'a')}` }
     await r.api('POST', '/api/v1/users', { name: 'owner', password: 'an owner of acme', tenant: 'acme', role: 'owner' }, admin)
