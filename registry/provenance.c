@@ -10,6 +10,7 @@
 #include "registry/area.h"
 #include "registry/asked.h"
 #include "registry/routes.h"
+#include "registry/uplink/attestations.h"
 
 #include <unistd.h>
 
@@ -176,6 +177,16 @@ static int put_attestations(struct call *c, const struct asked *a, struct text v
                            TEXT_ARG(text_sub(version, 0, 64)));
 }
 
+static void answer_public(struct call *c, const struct asked *a, struct text version)
+{
+    struct err err;
+    struct text body = TEXT_NONE;
+    if (asked_went_well(
+            c, uplinks_attestations(a->registry->uplinks, c->pool, &a->name, version, &body, &err),
+            &err))
+        call_bytes(c, 200, "application/json", body);
+}
+
 /* NAME@VERSION */
 static void get_attestations(struct call *c)
 {
@@ -194,13 +205,25 @@ static void get_attestations(struct call *c)
     }
     if (!asked_to_read_name(c, text_sub(spec, 0, at - 1), &a))
         return;
+    if (a.origin.kind == ORIGIN_PUBLIC) {
+        answer_public(c, &a, text_sub(spec, at, spec.len));
+        return;
+    }
     buf_init(&out, MAX_ANSWER);
     json_writer_init(&w, &out);
     if (asked_went_well(c, put_attestations(c, &a, text_sub(spec, at, spec.len), &w, &err), &err))
         call_json(c, 200, &out);
 }
 
+/* Clients take the path of dist.attestations.url alone and ask this host for it: that of a public
+ * version is the uplink's, which has no /npm. */
 static const struct route table[] = {
+    {.method = "GET",
+     .path = "/-/npm/v1/attestations/*rest",
+     .handle = get_attestations,
+     .lane = LANE_ARCHIVE,
+     .faces = FACES,
+     .summary = "The provenance of a version, by the path that the public registry has"},
     {.method = "GET",
      .path = "/npm/-/npm/v1/attestations/*rest",
      .handle = get_attestations,

@@ -36,6 +36,8 @@ class Upstream {
     this.asked.push(req.url)
     if (req.url === '/left-hand') return res.end(JSON.stringify(this.doc))
     if (req.url.endsWith('.tgz')) return res.end(this.tarball)
+    if (req.url === '/-/npm/v1/attestations/left-hand@1.0.0') return res.end(JSON.stringify({ attestations: [{ predicateType: 'p', bundle: {} }] }))
+    if (req.url === '/-/npm/v1/attestations/left-hand@1.0.1') return res.end('no json')
     if (req.url === '/-/npm/v1/keys' && !this.down) return res.end(JSON.stringify(this.keys))
     res.writeHead(this.down ? 503 : 404).end('{}')
   }
@@ -104,6 +106,16 @@ describe('signatures', { timeout: 300000 }, () => {
     assert.ok(held('left-hand', '1.0.0', dist, list))
     await keys()
     assert.equal(upstream.asked.filter((url) => url.endsWith('/keys')).length, 1)
+  })
+
+  test('what the uplink attests of a public version is found where clients look for it', async () => {
+    const who = { authorization: `Bearer ${token}` }
+    for (const path of ['/-/npm/v1/attestations/left-hand@1.0.0', '/npm/-/npm/v1/attestations/left-hand@1.0.0'])
+      assert.deepEqual((await r.api('GET', path, undefined, who)).body, { attestations: [{ predicateType: 'p', bundle: {} }] }, path)
+    for (const path of ['left-hand@1.0.1', 'left-hand@2.0.0', 'left-hand@..%2f..%2fx', '@acme/signed@1.0.0'])
+      assert.equal((await r.api('GET', `/-/npm/v1/attestations/${path}`, undefined, who)).status, 404, path)
+    assert.equal((await r.api('GET', '/-/npm/v1/attestations/left-hand@1.0.0')).status, 401)
+    assert.ok(!upstream.asked.some((url) => url.includes('..') || url.includes('acme')))
   })
 
   test('npm verifies what was published here and what came through', async () => {
