@@ -10,6 +10,7 @@ import { Advisories } from './views/advisories'
 import { PlatformCatalogue } from './views/catalogue'
 import { Home } from './views/home'
 import { InstanceView } from './views/instance'
+import { Issuers } from './views/issuers'
 import { Login, ChangePassword } from './views/login'
 import { PackageView } from './views/package'
 import { Policy } from './views/policy'
@@ -64,6 +65,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
   if (kind === 'uplinks' && session.user.admin) return <Uplinks />
+  if (kind === 'issuers' && session.user.admin) return <Issuers />
   if (kind === 'palette' && session.user.admin) return <PlatformCatalogue />
   if (kind === 'theme' && session.user.admin) return <PlatformTheme />
   if (kind === 'advisories') return <Advisories admin={session.user.admin} />
@@ -75,7 +77,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
 
 function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {
   const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks'], ['/ui/advisories', 'Advisories']]
-  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme'], ['/ui/policy', 'Policy'])
+  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme'], ['/ui/policy', 'Policy'], ['/ui/issuers', 'CI'])
   return (
     <header class="top">
       <Link to="/ui/" class="brand"><img src="/assets/icon.svg" alt="" width="24" height="24" />Redhouse</Link>
