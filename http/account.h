@@ -27,6 +27,7 @@ struct account_member {
     const char *tenant; /* id */
     const char *slug;
     enum role role;
+    enum role withheld; /* what role would be if the user had the second factor that is asked for */
 };
 
 /* What somebody's second factor is asked for (http/factor.h). */
@@ -63,6 +64,12 @@ struct identity {
 /* The scopes of who in a tenant (id); SCOPE_PLATFORM only for admins. */
 uint32_t identity_scopes(const struct identity *who, const char *tenant);
 bool identity_may(const struct identity *who, const char *tenant, uint32_t scopes);
+/* A member of a tenant (id) whose role is withheld until they have a second factor. */
+bool identity_lacks_factor(const struct identity *who, const char *tenant);
+#define FACTOR_LACKS                                                                               \
+    ERR_FORBIDDEN, "factor_required",                                                              \
+        "This tenant asks its members for a second factor. Set one up: npm profile enable-2fa, "   \
+        "or your account's page in the portal."
 
 struct account *account_open(struct db *control, const char *token_prefix, struct err *err);
 void account_close(struct account *account);
@@ -78,6 +85,7 @@ bool account_token_find(struct snapshot *s, struct text token, struct identity *
 /* Tenant by slug or id; NULL if none. */
 struct account_tenant {
     const char *id, *slug, *name;
+    bool require_factor; /* of each member */
 };
 const struct account_tenant *account_tenant_by_slug(struct snapshot *s, struct text slug);
 const struct account_tenant *account_tenant_by_id(struct snapshot *s, struct text id);
@@ -111,8 +119,9 @@ int account_login(struct account *account, struct pool *pool, struct text name,
 int account_tenant_create(struct account *account, struct text slug, struct text name,
                           char id[ACCOUNT_ID],
                           struct err *err); /* "slug_taken", "bad_slug", "slug_reserved" */
-int account_tenant_rename(struct account *account, const char *tenant, struct text name,
-                          struct err *err);
+/* name absent and require_factor < 0 leave what is. */
+int account_tenant_change(struct account *account, const char *tenant, struct text name,
+                          int require_factor, struct err *err);
 int account_tenant_remove(struct account *account, const char *tenant, struct err *err);
 int account_member_set(struct account *account, const char *tenant, const char *user,
                        enum role role,

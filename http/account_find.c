@@ -140,6 +140,14 @@ uint32_t identity_scopes(const struct identity *who, const char *tenant)
     return limits_allow_tenant(who->limits, tenant) ? scopes : scopes & (uint32_t)SCOPE_PACKAGES;
 }
 
+bool identity_lacks_factor(const struct identity *who, const char *tenant)
+{
+    for (size_t i = 0; tenant != NULL && !who->admin && i < who->n_members; i++)
+        if (strcmp(who->members[i].tenant, tenant) == 0)
+            return who->members[i].withheld != ROLE_NONE;
+    return false;
+}
+
 bool identity_may(const struct identity *who, const char *tenant, uint32_t scopes)
 {
     return (identity_scopes(who, tenant) & scopes) == scopes;

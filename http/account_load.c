@@ -62,18 +62,20 @@ static int load_persons(struct account_people *people, struct db_conn *conn, str
 static int load_tenants(struct account_people *people, struct db_conn *conn, struct err *err)
 {
     static const char count[] = "SELECT count(*) FROM tenant";
-    static const char sql[] = "SELECT id, slug, name FROM tenant ORDER BY slug";
+    static const char sql[] = "SELECT id, slug, name, require_factor FROM tenant ORDER BY slug";
     auto_rows struct db_rows q = {0};
     struct text id, slug, name;
-    int64_t n = 0;
+    int64_t n = 0, require_factor;
 
     if (db_get(conn, people->pool, err, count, "", "i", &n) != 0 ||
         db_each (&q, conn, err, sql, "") != 0)
         return -1;
     people->tenants = pool_zalloc(people->pool, ((size_t)n + 1) * sizeof(*people->tenants));
-    while (people->n_tenants < (size_t)n && db_next(&q, people->pool, "sss", &id, &slug, &name))
-        people->tenants[people->n_tenants++] = (struct account_tenant){
-            text_c(people->pool, id), text_c(people->pool, slug), text_c(people->pool, name)};
+    while (people->n_tenants < (size_t)n &&
+           db_next(&q, people->pool, "sssi", &id, &slug, &name, &require_factor))
+        people->tenants[people->n_tenants++] =
+            (struct account_tenant){text_c(people->pool, id), text_c(people->pool, slug),
+                                    text_c(people->pool, name), require_factor != 0};
     people->by_id = pool_alloc(people->pool, ((size_t)n + 1) * sizeof(*people->by_id));
     for (size_t i = 0; i < people->n_tenants; i++)
         people->by_id[i] = &people->tenants[i];
@@ -84,20 +86,21 @@ static int load_tenants(struct account_people *people, struct db_conn *conn, str
 static int load_members(struct account_people *people, struct db_conn *conn, struct err *err)
 {
     static const char count[] = "SELECT count(*) FROM member";
-    static const char sql[] =
-        "SELECT m.user, m.tenant, t.slug, m.role FROM member AS m JOIN tenant AS t"
-        " ON t.id = m.tenant ORDER BY m.user, t.slug";
+    static const char sql[] = "SELECT m.user, m.tenant, t.slug, m.role, t.require_factor FROM "
+                              "member AS m JOIN tenant AS t"
+                              " ON t.id = m.tenant ORDER BY m.user, t.slug";
     auto_rows struct db_rows q = {0};
     struct text user, tenant, slug, role;
     struct account_person *person = people->persons;
-    int64_t n = 0;
+    int64_t n = 0, require_factor;
     size_t used = 0;
 
     if (db_get(conn, people->pool, err, count, "", "i", &n) != 0 ||
         db_each (&q, conn, err, sql, "") != 0)
         return -1;
     struct account_member *members = pool_zalloc(people->pool, ((size_t)n + 1) * sizeof(*members));
-    while (used < (size_t)n && db_next(&q, people->pool, "ssss", &user, &tenant, &slug, &role)) {
+    while (used < (size_t)n &&
+           db_next(&q, people->pool, "ssssi", &user, &tenant, &slug, &role, &require_factor)) {
         while (person < people->persons + people->n_persons &&
                text_cmp(text_of(person->id), user) < 0)
             person++;
@@ -107,6 +110,10 @@ static int load_members(struct account_people *people, struct db_conn *conn, str
         m->tenant = text_c(people->pool, tenant);
         m->slug = text_c(people->pool, slug);
         role_parse(role, &m->role);
+        if (require_factor != 0 && person->factor == FACTOR_NONE) {
+            m->withheld = m->role;
+            m->role = ROLE_NONE;
+        }
         if (person->members == NULL)
             person->members = m;
         person->n_members++;

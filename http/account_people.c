@@ -241,16 +241,22 @@ int account_tenant_create(struct account *account, struct text slug, struct text
     return account_reload_people(account, err);
 }
 
-int account_tenant_rename(struct account *account, const char *tenant, struct text name,
-                          struct err *err)
+int account_tenant_change(struct account *account, const char *tenant, struct text name,
+                          int require_factor, struct err *err)
 {
-    static const char sql[] = "UPDATE tenant SET name = ? WHERE id = ?";
+    static const char sql[] = "UPDATE tenant SET name = coalesce(?1, name), require_factor ="
+                              " CASE WHEN ?2 < 0 THEN require_factor ELSE ?2 END WHERE id = ?3";
     auto_tx struct db_tx tx = {0};
 
-    if (check_title(name, err) != 0 || db_begin(&tx, account->db, err) != 0 ||
-        db_do(tx.conn, err, sql, "sz", name, tenant) < 0 || db_commit(&tx, err) != 0)
+    if ((name.base != NULL && check_title(name, err) != 0) ||
+        db_begin(&tx, account->db, err) != 0 ||
+        db_do(tx.conn, err, sql, "siz", name, (int64_t)require_factor, tenant) < 0 ||
+        db_commit(&tx, err) != 0)
         return -1;
-    return account_reload_people(account, err);
+    int rc = account_reload_people(account, err);
+    if (require_factor > 0)
+        account_tell_ended(account, NULL);
+    return rc;
 }
 
 static enum account_verdict drop_tenants(void *arg, struct account_key *key)

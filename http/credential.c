@@ -251,6 +251,9 @@ static bool judge_member(struct request *r)
 {
     const struct route *route = r->call.route;
     uint32_t has = r->call.tenant != NULL ? identity_scopes(&r->identity, r->call.tenant->id) : 0;
+    if (has == 0 && r->call.tenant != NULL &&
+        identity_lacks_factor(&r->identity, r->call.tenant->id))
+        return refuse(r, FACTOR_LACKS);
     if (has == 0)
         return refuse(r, ERR_NOT_FOUND, "not_found", "There is no such tenant.");
     if ((has & route->scope) != route->scope)

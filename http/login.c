@@ -47,16 +47,18 @@ static void write_session(struct json_writer *w, const struct call *c, const str
     for (size_t i = 0; i < n; i++) {
         uint32_t scopes = identity_scopes(who, tenants[i].id);
         enum role role = ROLE_NONE;
+        bool lacks = identity_lacks_factor(who, tenants[i].id);
         for (size_t m = 0; m < who->n_members; m++)
             if (strcmp(who->members[m].tenant, tenants[i].id) == 0)
-                role = who->members[m].role;
-        if (scopes == 0)
+                role = lacks ? who->members[m].withheld : who->members[m].role;
+        if (scopes == 0 && !lacks)
             continue;
         json_open(w);
         json_put_str(w, "slug", tenants[i].slug);
         json_put_str(w, "name", tenants[i].name);
         json_put_str(w, "role", role == ROLE_NONE ? "admin" : role_name(role));
         people_put_scopes(w, scopes);
+        json_put_bool(w, "needs_second_factor", lacks);
         json_close(w);
     }
     json_close_array(w);

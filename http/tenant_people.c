@@ -38,6 +38,7 @@ static int write_tenant(struct call *c, struct json_writer *w, const struct acco
     json_put_str(w, "role", role == ROLE_NONE ? "admin" : role_name(role));
     json_put_int(w, "instances", instances);
     json_put_int(w, "members", members);
+    json_put_bool(w, "require_second_factor", t->require_factor);
     json_put_time(w, "created_at", created);
     json_close(w);
     return 0;
@@ -157,19 +158,31 @@ static void get_tenant(struct call *c)
     answer_tenant(c, call_param(c, "tenant"), 200);
 }
 
-static int rename_tenant(struct call *c, struct err *err)
+static int change_tenant(struct call *c, struct err *err)
 {
     struct people *people = c->area;
-    const struct json *doc;
-    struct text name;
+    const struct json *doc, *node;
+    struct text name = TEXT_NONE;
+    bool require = false;
     auto_buf struct buf now = {0};
 
     buf_init(&now, 1u << 16);
-    if (call_json_body(c, &doc, err) != 0 || json_need_text(doc, "name", &name, err) != 0 ||
+    if (call_json_body(c, &doc, err) != 0 || json_want_text(doc, "name", &name, err) != 0 ||
+        json_want_bool(doc, "require_second_factor", &require, err) != 0 ||
         write_tenant_now(c, call_param(c, "tenant"), &now, err) != 0 ||
         people_check_match(c, &now, err) != 0)
         return -1;
-    return account_tenant_rename(people->config.account, c->tenant->id, name, err);
+    node = json_get(doc, "require_second_factor");
+    bool says = node != NULL && node->type == JSON_BOOL;
+    if (name.base == NULL && !says)
+        return err_set(err, ERR_INVALID, "missing_field",
+                       "Say a name, or whether to require a second factor.");
+    /* Who locks the door is inside. */
+    if (require && c->who->user != NULL && !c->who->admin && c->who->factor == FACTOR_NONE)
+        return err_set(err, ERR_UNPROCESSABLE, "own_factor_first",
+                       "Set up your own second factor first: you could not get in any more.");
+    return account_tenant_change(people->config.account, c->tenant->id, name, says ? require : -1,
+                                 err);
 }
 
 static void patch_tenant(struct call *c)
@@ -178,7 +191,7 @@ static void patch_tenant(struct call *c)
     struct err err;
 
     pthread_mutex_lock(&people->changing);
-    int rc = rename_tenant(c, &err);
+    int rc = change_tenant(c, &err);
     pthread_mutex_unlock(&people->changing);
     if (rc != 0)
         call_fail(c, &err);
@@ -311,7 +324,7 @@ static const struct route routes[] = {
      .handle = patch_tenant,
      .who = WHO_MEMBER,
      .scope = SCOPE_TENANT_ADMIN,
-     .summary = "renames a tenant",
+     .summary = "renames a tenant, or asks its members for a second factor",
      .query = "if-match",
      .body = "TenantChange",
      .answer = "Tenant"},

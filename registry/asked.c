@@ -13,6 +13,17 @@ static bool fail(struct call *c, enum err_kind kind, const char *code, const cha
     return false;
 }
 
+/* Nothing is hidden from a member who only has to set up a second factor. */
+static bool lacks_factor(struct call *c, const struct asked *asked)
+{
+    struct err err;
+    if (asked->origin.kind != ORIGIN_TENANT || !identity_lacks_factor(c->who, asked->origin.tenant))
+        return false;
+    err_set(&err, FACTOR_LACKS);
+    call_fail(c, &err);
+    return true;
+}
+
 static bool not_found(struct call *c)
 {
     return fail(c, ERR_NOT_FOUND, "package_not_found", "There is no such package.");
@@ -54,7 +65,7 @@ bool asked_to_read_name(struct call *c, struct text name, struct asked *asked)
     }
     if (c->who->kind == IDENTITY_ANONYMOUS)
         return fail(c, ERR_UNAUTHORIZED, "login_needed", "Log in first: npm login.");
-    return not_found(c);
+    return !lacks_factor(c, asked) && not_found(c);
 }
 
 typedef int check_fn(const struct registry *registry, const struct identity *who,
@@ -69,8 +80,9 @@ static bool to_change(struct call *c, struct asked *asked, check_fn *check)
         call_fail(c, &err);
         return false;
     }
-    return asked_went_well(
-        c, check(asked->registry, c->who, &asked->origin, asked->name.full, &err), &err);
+    return !lacks_factor(c, asked) &&
+           asked_went_well(
+               c, check(asked->registry, c->who, &asked->origin, asked->name.full, &err), &err);
 }
 
 bool asked_to_prepare(struct call *c, struct asked *asked)

@@ -9,9 +9,9 @@ export class ApiError extends Error {
 
 export interface Session {
   user: { name: string; email?: string; admin: boolean; must_change_password: boolean; second_factor: string | null }
-  tenants: { slug: string; name: string; role: string; scopes: string[] }[]
+  tenants: { slug: string; name: string; role: string; scopes: string[]; needs_second_factor: boolean }[]
 }
-export interface Tenant { slug: string; name: string; role: string; instances: number; members: number }
+export interface Tenant { slug: string; name: string; role: string; instances: number; members: number; require_second_factor: boolean }
 export interface Instance {
   id: string; slug: string; tenant: string; name: string; stack: string; state: string; desired: string
   since: string; cause: string | null; url: string; app_url: string; node_red: string; node: string

@@ -164,8 +164,8 @@ struct identity site_ada(struct site *site, struct pool *pool)
 {
     struct account_member *members = pool_alloc(pool, 2 * sizeof(*members));
 
-    members[0] = (struct account_member){site->world.acme, "acme", ROLE_DEVELOPER};
-    members[1] = (struct account_member){site->world.beta, "beta", ROLE_DEVELOPER};
+    members[0] = (struct account_member){site->world.acme, "acme", ROLE_DEVELOPER, ROLE_NONE};
+    members[1] = (struct account_member){site->world.beta, "beta", ROLE_DEVELOPER, ROLE_NONE};
     return (struct identity){.kind = IDENTITY_SESSION,
                              .user = site->world.ada,
                              .name = "ada",

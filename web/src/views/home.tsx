@@ -65,6 +65,9 @@ export function Home({ session }: { session: Session }) {
         <h1>Tenants</h1>
         {session.user.admin && <button type="button" class="primary" onClick={() => setAdding(true)}>New tenant</button>}
       </div>
+      {session.tenants.filter((t) => t.needs_second_factor).map((t) => (
+        <p key={t.slug} class="card notice"><strong>{t.name}</strong> asks its members for a second factor. <Link to="/ui/account">Set one up</Link></p>
+      ))}
       <Failure text={instances.error ?? packages.error ?? stacks.error} />
       {tenants.value && instances.value && packages.value && stacks.value &&
         <FirstSteps admin={session.user.admin} stacks={stacks.value} tenants={tenants.value} instances={instances.value} packages={packages.value} platform={platform.value} />}

@@ -1,8 +1,24 @@
 import { useState } from 'preact/hooks'
-import { all, api, type Member } from '../api'
+import { all, api, get, type Member, type Tenant } from '../api'
 import { Act, Ago, Choice, Failure, Field, Form, Skeleton, useLoad } from '../parts'
 
 const roles: [string, string][] = [['owner', 'Owner'], ['developer', 'Developer'], ['viewer', 'Viewer'], ['dashboard', 'Dashboard only']]
+
+// Asks every member for a second factor, or no more.
+function AskFactor({ tenant }: { tenant: string }) {
+  const one = useLoad(() => get<Tenant>(`/tenants/${tenant}`), [tenant])
+  const set = async (on: boolean) => { one.set(await api<Tenant>('PATCH', `/tenants/${tenant}`, { require_second_factor: on })) }
+  if (!one.value) return null
+  return (
+    <div class="card row">
+      <div class="grow"><strong>Second factor</strong>
+        <div class="muted">{one.value.require_second_factor ? 'Every member needs one; without it they see nothing of this tenant.' : 'Each member decides for themselves.'}</div></div>
+      {one.value.require_second_factor
+        ? <Act label="Ask for no second factor" action={() => set(false)}>Ask no more</Act>
+        : <Act label="Ask every member for a second factor" sure="Members without one lose sight of this tenant, its editors and its packages at once, until they have set one up." action={() => set(true)}>Ask every member</Act>}
+    </div>
+  )
+}
 
 export function Members({ tenant, may }: { tenant: string; may: boolean }) {
   const list = useLoad(() => all<Member>(`/tenants/${tenant}/members`), [tenant])
@@ -27,6 +43,7 @@ export function Members({ tenant, may }: { tenant: string; may: boolean }) {
           </li>
         ))}
       </ul>
+      {may && list.ready && <AskFactor tenant={tenant} />}
       {may && list.ready && (
         <div class="card narrow">
           <h2>Add a member</h2>
