@@ -224,10 +224,27 @@ static int index_some(struct db *db, size_t *n, struct err *err)
     return *n > 0 ? db_commit(&tx, err) : 0;
 }
 
+/* Two counts, so that a start with many packages does not look at each. */
+static int is_missing(struct db *db, bool *missing, struct err *err)
+{
+    static const char sql[] =
+        "SELECT (SELECT count(*) FROM package) - (SELECT count(*) FROM package_search)";
+    int64_t n = 0;
+    auto_pool struct pool *pool = pool_new();
+    auto_read struct db_read r = db_read(db, err);
+    if (r.conn == NULL || db_get(r.conn, pool, err, sql, "", "i", &n) != 0)
+        return -1;
+    *missing = n != 0;
+    return 0;
+}
+
 int index_missing(struct db *db, struct err *err)
 {
+    bool missing = false;
     size_t n = BATCH;
-    while (n == BATCH)
+    if (is_missing(db, &missing, err) != 0)
+        return -1;
+    while (missing && n == BATCH)
         if (index_some(db, &n, err) != 0)
             return -1;
     return 0;
