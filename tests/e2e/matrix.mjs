@@ -98,7 +98,7 @@ export function matrix(kinds, rows) {
   after(async () => r?.stop())
 
   for (const kind of kinds)
-    describe(kind, { timeout: 240000 }, () => {
+    describe(kind, { timeout: 400000 }, () => {
       for (const [what, cells] of Object.entries(rows)) {
         const cell = cellOf(cells, kind)
         assert.ok(cell, `the table does not say what ${kind} does for "${what}"`)

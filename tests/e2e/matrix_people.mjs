@@ -159,5 +159,8 @@ export const people = {
     npm10: none, npm: async (c) => { await c.run('stage', 'list') }, pnpm10: none, pnpm: async (c) => { await c.run('stage', 'list') }, yarn: none,
     berry: async (c) => { await c.run('npm', 'stage', 'list') }, bun: none,
   },
+  'trust list': {
+    npm10: none, npm: async (c) => { await c.run('trust', 'list', c.name) }, all: none,
+  },
   'hook': { npm10: refused(async (c) => assert.match(await c.fails('hook', 'ls'), /E404[^]*in the portal/)), all: none },
 }
