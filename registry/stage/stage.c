@@ -15,6 +15,7 @@
 #include "registry/origin.h"
 #include "registry/package.h"
 #include "registry/publish.h"
+#include "registry/quota/quota.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static int check_room(struct db_conn *conn, struct pool *pool, const char *tenan
     if (db_get(conn, pool, err, sql, "z", "ii", tenant, &n, &used) != 0)
         return -1;
     if (n < MOST_OF_TENANT && used + bytes <= MOST_BYTES)
-        return 0;
+        return quota_check(conn, pool, tenant, used + bytes, err);
     return err_set(err, ERR_TOO_MANY, "stage_full",
                    "Too much is staged already (at most %d versions, %lld MB). Approve or reject "
                    "some first.",

@@ -57,7 +57,8 @@ static int blame(struct verify *v, const struct blob_id *id, const char *what, i
                  const char *text)
 {
     static const char sql[] =
-        "SELECT package, version FROM package_version WHERE sha512 = ?1 UNION ALL SELECT name, "
+        "SELECT package, version FROM package_version WHERE sha512 = ?1 UNION ALL SELECT package, "
+        "version || ' staged' FROM stage WHERE sha512 = ?1 UNION ALL SELECT name, "
         "file FROM uplink_tarball WHERE sha512 = ?1 UNION ALL SELECT name, form || ' document' "
         "FROM "
         "uplink_document WHERE sha512 = ?1 LIMIT 100";
