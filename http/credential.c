@@ -71,7 +71,7 @@ static bool take_token(struct request *r, struct text token)
 static bool take_foreign(struct request *r, struct text token)
 {
     const struct http_config *config = &r->loop->server->config;
-    if (config->knows_foreign == NULL || r->conn->door->kind != DOOR_PUBLIC ||
+    if (r->call.answered || config->knows_foreign == NULL || r->conn->door->kind != DOOR_PUBLIC ||
         !text_starts(r->call.path, "/npm/") || !config->knows_foreign(config->foreign_arg, token))
         return false;
     r->foreign = token;
@@ -321,5 +321,9 @@ bool credential_settle(struct request *r)
     r->call.accounts = account_snapshot(config->account);
     if (!account_token_find(r->call.accounts, token, &r->identity))
         return bad_token(r, token);
+    if (!limits_allow_address(r->identity.limits, r->call.peer)) {
+        r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
+        return bad_address(r);
+    }
     return credential_judge(r);
 }

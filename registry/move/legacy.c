@@ -11,6 +11,7 @@
 #include "core/snapshot.h"
 #include "http/account.h"
 #include "http/factor.h"
+#include "http/limits.h"
 #include "registry/area.h"
 #include "registry/login.h"
 
@@ -178,12 +179,15 @@ static int refuse(struct err *err, const char *why)
 
 /* Tokens that were made and listed there still are what they were limited to. */
 static int judge(struct legacy *legacy, struct pool *pool, struct text hash,
-                 const struct said *said, bool *read_only, struct err *err)
+                 const struct said *said, bool *read_only, struct limits_list *addresses,
+                 struct err *err)
 {
     static const char used_sql[] = "SELECT count(*) FROM legacy_used WHERE hash = ?";
-    static const char sql[] = "SELECT user, read_only, cidr FROM legacy_token WHERE key = ?";
+    static const char sql[] =
+        "SELECT user, read_only, cidr, addresses FROM legacy_token WHERE key = ?";
     int64_t used, only, limited;
-    struct text user;
+    struct text user, limits;
+    struct json *doc;
     struct err why;
     auto_read struct db_read r = db_read(legacy->registry->config.control, err);
     if (r.conn == NULL || db_get(r.conn, pool, err, used_sql, "b", "i", hash, &used) != 0)
@@ -193,12 +197,16 @@ static int judge(struct legacy *legacy, struct pool *pool, struct text hash,
     *read_only = false;
     if (said->key.len == 0)
         return 0;
-    if (db_get(r.conn, pool, &why, sql, "s", "sii", said->key, &user, &only, &limited) != 0)
+    if (db_get(r.conn, pool, &why, sql, "s", "siis", said->key, &user, &only, &limited, &limits) !=
+        0)
         return why.kind == ERR_NOT_FOUND
                    ? refuse(err, "This token was revoked before it could move here.")
                    : err_set(err, why.kind, why.code, "%s", why.text);
-    if (limited != 0)
-        return refuse(err, "This token was limited to addresses and did not move here.");
+    if (limited != 0 && limits.base == NULL)
+        return refuse(err, "This token was limited to what no address is.");
+    if (limited != 0 && (json_read(pool, limits, 1000, &doc, err) != 0 ||
+                         limits_list_read(pool, doc, "addresses", addresses, err) != 0))
+        return -1;
     *read_only = only != 0;
     return text_eq(user, said->user) ? 0 : refuse(err, "This token is not valid here.");
 }
@@ -224,11 +232,12 @@ int legacy_take(struct legacy *legacy, struct pool *pool, struct text token, str
     char id[ACCOUNT_ID];
     const char *user;
     bool read_only = false;
+    struct limits_spec limits = {0};
     if (!read_token(legacy, pool, token, &said))
         return refuse(err, "This token is not valid here.");
     sha256(token, sum);
     struct text hash = text_n(sum, sizeof sum);
-    if (judge(legacy, pool, hash, &said, &read_only, err) != 0 ||
+    if (judge(legacy, pool, hash, &said, &read_only, &limits.addresses, err) != 0 ||
         account_login(account, pool, said.user, said.password, peer, &user, err) != 0)
         return -1;
     struct factor_show show = {.user = user, .name = text_c(pool, said.user), .address = peer};
@@ -237,28 +246,47 @@ int legacy_take(struct legacy *legacy, struct pool *pool, struct text token, str
     struct account_token spec = {.user = user,
                                  .label = TEXT("from Verdaccio"),
                                  .scopes = read_only ? SCOPE_PACKAGE_READ : LOGIN_SCOPES,
-                                 .value = token};
+                                 .value = token,
+                                 .limits = limits.addresses.n > 0 ? &limits : NULL};
     if (account_token_create(account, pool, &spec, &made, id, err) != 0 &&
         strcmp(err->code, "exists") != 0) /* two first uses at once */
         return -1;
     return remember(legacy, hash, err);
 }
 
-static int learn_token(struct db_conn *conn, const struct json *token, struct err *err)
+/* As it is kept; absent when it holds something that is no address: then the token is for none. */
+static struct text read_addresses(struct pool *pool, const struct json *token, bool *limited)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO legacy_token (key, user, read_only, cidr) "
-                              "VALUES (?, ?, ?, ?)";
+    const struct json *list = json_get(token, "addresses");
+    struct limits_spec spec = {0};
+    struct limits *limits = NULL;
+    struct err ignored;
+    *limited = list != NULL && list->count > 0;
+    if (!*limited || limits_list_read(pool, token, "addresses", &spec.addresses, &ignored) != 0 ||
+        limits_make(&spec, &limits, &ignored) != 0)
+        return TEXT_NONE;
+    limits_drop(limits);
+    return text_printf(pool, "{\"addresses\":%.*s}", TEXT_ARG(list->raw));
+}
+
+static int learn_token(struct db_conn *conn, struct pool *pool, const struct json *token,
+                       struct err *err)
+{
+    static const char sql[] = "INSERT OR REPLACE INTO legacy_token (key, user, read_only, cidr, "
+                              "addresses) VALUES (?, ?, ?, ?, ?)";
     struct text key = TEXT_NONE, user = TEXT_NONE;
     bool read_only = false, limited = false;
     if (json_need_text(token, "key", &key, err) != 0 ||
         json_need_text(token, "user", &user, err) != 0 ||
-        json_want_bool(token, "read_only", &read_only, err) != 0 ||
-        json_want_bool(token, "limited", &limited, err) != 0)
+        json_want_bool(token, "read_only", &read_only, err) != 0)
         return -1;
     if (key.len == 0 || key.len > 200)
         return err_set(err, ERR_UNPROCESSABLE, "bad_field", "A token's key has 1 to 200 bytes.");
-    return db_do(conn, err, sql, "ssii", key, user, (int64_t)read_only, (int64_t)limited) < 0 ? -1
-                                                                                              : 0;
+    struct text addresses = read_addresses(pool, token, &limited);
+    return db_do(conn, err, sql, "ssiis", key, user, (int64_t)read_only, (int64_t)limited,
+                 addresses) < 0
+               ? -1
+               : 0;
 }
 
 static int learn_secret(struct legacy *legacy, struct pool *pool, struct db_conn *conn,
@@ -303,7 +331,7 @@ int legacy_learn(struct legacy *legacy, struct pool *pool, const struct json *do
             learn_secret(legacy, pool, tx.conn, secret, err) != 0)
             return -1;
         json_each (token, tokens)
-            if (learn_token(tx.conn, token, err) != 0)
+            if (learn_token(tx.conn, pool, token, err) != 0)
                 return -1;
         if (db_get(tx.conn, pool, err, count_sql, "", "i", n) != 0 || db_commit(&tx, err) != 0)
             return -1;

@@ -22,7 +22,7 @@ bool legacy_may_be(struct legacy *legacy, struct text token);
 /* Makes it one of ours. Password lane. ERR_UNAUTHORIZED "bad_token", and what a login says. */
 int legacy_take(struct legacy *legacy, struct pool *pool, struct text token, struct text peer,
                 struct err *err);
-/* doc: {"secret","tokens":[{"key","user","read_only","limited"}]}. *n: tokens in all. */
+/* doc: {"secret","tokens":[{"key","user","read_only","addresses"}]}. *n: tokens in all. */
 int legacy_learn(struct legacy *legacy, struct pool *pool, const struct json *doc, int64_t *n,
                  struct err *err);
 /* From now on no more of them are taken; those that were go on. */

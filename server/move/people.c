@@ -134,20 +134,21 @@ int people_import(struct mover *m, const struct verdaccio *v, struct err *err)
 }
 
 /* Each user's own list: {"alice":[{"user","key","readonly","cidr":[…]}]} */
-static void put_token(struct json_writer *w, const struct json *token, size_t *limited)
+static void put_token(struct json_writer *w, const struct json *token)
 {
     const struct json *key = json_get(token, "key"), *user = json_get(token, "user");
     const struct json *only = json_get(token, "readonly"), *cidr = json_get(token, "cidr");
-    bool is_limited = cidr != NULL && cidr->count > 0;
 
     if (key == NULL || key->type != JSON_STRING || user == NULL || user->type != JSON_STRING)
         return;
-    *limited += is_limited ? 1 : 0;
     json_open(w);
     json_put_text(w, "key", key->text);
     json_put_text(w, "user", user->text);
     json_put_bool(w, "read_only", only != NULL && only->type == JSON_BOOL && only->boolean);
-    json_put_bool(w, "limited", is_limited);
+    if (cidr != NULL && cidr->type == JSON_ARRAY) {
+        json_key(w, "addresses");
+        json_raw(w, cidr->raw);
+    }
     json_close(w);
 }
 
@@ -156,7 +157,7 @@ int people_import_tokens(struct mover *m, const struct verdaccio *v, struct err 
     auto_buf struct buf body = {0};
     struct json_writer w;
     const struct json *doc;
-    size_t n = 0, limited = 0;
+    size_t n = 0;
 
     if (v->secret.len == 0)
         return err_set(err, ERR_INVALID, "no_secret",
@@ -169,7 +170,7 @@ int people_import_tokens(struct mover *m, const struct verdaccio *v, struct err 
     json_open_array(&w);
     json_each (user, v->tokens) {
         json_each (token, user) {
-            put_token(&w, token, &limited);
+            put_token(&w, token);
             n++;
         }
     }
@@ -179,12 +180,10 @@ int people_import_tokens(struct mover *m, const struct verdaccio *v, struct err 
         mover_call(m, &m->ask->client, "PUT", "/api/v1/imports/tokens", &body, &doc, err) != 0)
         return -1;
     json_put_int(&m->report, "tokens", (int64_t)n);
-    json_put_int(&m->report, "tokens_refused", (int64_t)limited);
     mover_say(
         m,
         "tokens: legacy ones %s as what they were, each from its first use on; %zu that people "
-        "made, %zu of them limited to addresses and refused here. JSON Web Tokens cannot be "
-        "taken over: their users log in again.",
-        m->dry_run ? "would count" : "count", n, limited);
+        "made. JSON Web Tokens cannot be taken over: their users log in again.",
+        m->dry_run ? "would count" : "count", n);
     return 0;
 }

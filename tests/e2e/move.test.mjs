@@ -20,7 +20,7 @@ const fails = async (promise) => {
 }
 
 describe('a Verdaccio moves here', { timeout: 300000 }, () => {
-  let r, v, alice, reader, revoked, m, before_
+  let r, v, alice, reader, revoked, near, far, m, before_
   const people = { alice: 'alice has a password', bob: 'bob has one too' }
   const full = async (name, token = alice) =>
     (await r.api('GET', `/npm/${name.replace('/', '%2f')}`, undefined, { authorization: `Bearer ${token}` })).body
@@ -29,7 +29,9 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     v = await Verdaccio.start()
     alice = await v.user('alice', people.alice)
     await v.user('bob', people.bob)
-    const made = (readonly) => v.ask('POST', '/-/npm/v1/tokens', { password: people.alice, readonly, cidr_whitelist: [] }, alice)
+    const made = (readonly, cidr_whitelist = []) => v.ask('POST', '/-/npm/v1/tokens', { password: people.alice, readonly, cidr_whitelist }, alice)
+    near = (await made(false, ['127.0.0.0/8'])).token
+    far = (await made(false, ['203.0.113.0/24'])).token
     reader = (await made(true)).token
     const other = await made(false)
     revoked = other.token
@@ -141,6 +143,11 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
     const ask = (token, method = 'GET', path = '/npm/-/whoami', body) => r.api(method, path, body, { authorization: `Bearer ${token}` })
     assert.deepEqual((await ask(reader)).body, { username: 'alice' })
     assert.equal((await ask(reader, 'PUT', '/npm/@acme%2ffresh', publishDocument('@acme/fresh', '1.0.1').body)).status, 403)
+    assert.equal((await ask(near)).status, 200)
+    for (let i = 0; i < 2; i++) {
+      const away = await ask(far)
+      assert.deepEqual([away.status, away.headers.get('www-authenticate')], [401, 'ipaddress'], JSON.stringify(away.body))
+    }
     const dead = await ask(revoked)
     assert.equal(dead.status, 401)
     assert.match(dead.body.error, /revoked before it could move/)
