@@ -326,6 +326,32 @@ static int each_row(struct site *s, struct err *err)
     return q.failed ? -1 : 0;
 }
 
+/* No change is untold: the delivery of a version is there as the version is. */
+static int check_told(struct site *s, struct err *err)
+{
+    static const char sql[] =
+        "SELECT v.package || '@' || v.version FROM package_version AS v JOIN package AS p ON "
+        "p.name "
+        "= v.package WHERE p.tenant = ? AND NOT EXISTS (SELECT 1 FROM hook_delivery AS d WHERE "
+        "d.event = 'publish' AND d.body ->> '$.package' = v.package AND d.body ->> '$.version' = "
+        "v.version) UNION ALL SELECT d.body ->> '$.package' FROM hook_delivery AS d WHERE d.event "
+        "= 'publish' AND NOT EXISTS (SELECT 1 FROM package_version AS v WHERE v.package = d.body "
+        "->> '$.package' AND v.version = d.body ->> '$.version') AND NOT EXISTS (SELECT 1 FROM "
+        "package_tombstone AS t WHERE t.package = d.body ->> '$.package' AND t.version = d.body "
+        "->> "
+        "'$.version') LIMIT 1";
+    auto_pool struct pool *pool = pool_new();
+    struct text what;
+    struct err why;
+    auto_read struct db_read r = db_read(s->world.db, err);
+
+    if (r.conn == NULL)
+        return -1;
+    if (db_get(r.conn, pool, &why, sql, "z", "s", s->world.acme, &what) == 0)
+        return err_set(err, ERR_INTERNAL, "untold", "%.*s and its webhook differ.", TEXT_ARG(what));
+    return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, why.code, "%s", why.text);
+}
+
 static int check_database(struct db *db, const char *name, struct err *err)
 {
     static const char *const sql[] = {"PRAGMA integrity_check",
@@ -369,7 +395,7 @@ int deed_inspect(struct site *site, struct err *err)
     auto_free char *blobs = xprintf("%s/blobs/sha512", site->world.dir);
 
     if (each_blob(site, blobs, NULL, err) != 0 || each_row(site, err) != 0 ||
-        check_database(site->world.db, "redhouse.db", err) != 0)
+        check_told(site, err) != 0 || check_database(site->world.db, "redhouse.db", err) != 0)
         return -1;
     return check_tenants(site, err);
 }
