@@ -1,6 +1,7 @@
 // The page of a package: a part for each question that people have about it. A new part is a file here and a line in `tabs`.
 import type { FunctionComponent } from 'preact'
 import { get, type PackageDetail, type Session } from '../../api'
+import { useEvents } from '../../events'
 import { Copy, Failure, Skeleton, useLoad } from '../../parts'
 import { Link, useLocation } from '../../router'
 import { Staged } from '../staged'
@@ -31,6 +32,7 @@ const tabs: [string, string, FunctionComponent<PagePart>][] = [
 
 export function PackageView({ name, session }: { name: string; session: Session }) {
   const one = useLoad(() => get<PackageDetail>(`/packages/${name}`), [name])
+  useEvents<{ name: string }>('package', (event) => { if (event.name === name) one.reload() }, one.reload)
   const at = useLocation().searchParams.get('tab')
   const p = one.value
   document.title = `${name} · Redhouse`
