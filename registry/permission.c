@@ -117,7 +117,7 @@ int permission_packages(const struct permission_list *list, struct db_conn *conn
         return -1;
     json_open(w);
     while (db_next(&q, pool, "ssi", &name, &tenant, &write)) {
-        if (!list->see(list->arg, tenant))
+        if (!list->see(list->arg, name, tenant))
             continue;
         json_key_text(w, name);
         json_str(w, write != 0 || list->all ? "write" : "read");

@@ -42,12 +42,12 @@ enum permission_form { PERMISSION_MAP, PERMISSION_ROWS };
 int permission_people(const struct permission *ask, struct text user, enum permission_form form,
                       struct json_writer *w, struct err *err);
 /* {"@acme/red":"write"}: the packages of one tenant, or of all tenants where the user is a member,
- * and what the user (id) may do there. see says whose packages the asker may know of. */
+ * and what the user (id) may do there. see says which packages the asker may know of. */
 struct permission_list {
     const char *user;   /* id */
     const char *tenant; /* id; NULL: all of the user's, and the platform's that the user owns */
     bool all;           /* the user is an admin: write everywhere */
-    bool (*see)(void *arg, struct text tenant); /* tenant absent: the platform's scope */
+    bool (*see)(void *arg, struct text name, struct text tenant); /* absent: the shared scope */
     void *arg;
 };
 int permission_packages(const struct permission_list *list, struct db_conn *conn, struct pool *pool,

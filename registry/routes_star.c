@@ -74,10 +74,12 @@ static void put_one(void *arg, struct text name)
     struct stars *s = arg;
     struct registry *registry = s->call->area;
     struct pkgname split;
+    struct err err;
     if (!pkgname_split(name, &split))
         return;
     struct origin origin = origin_of(registry, s->call->pool, s->call->accounts, &split);
-    if (origin.kind == ORIGIN_NOBODY || !origin_may_read(registry, s->call->who, &origin))
+    if (origin.kind == ORIGIN_NOBODY || !origin_may_read(registry, s->call->who, &origin) ||
+        origin_check_limits(s->call->who, &origin, name, &err) != 0)
         return;
     if (s->form == FORM_LIST) {
         json_text(&s->w, name);

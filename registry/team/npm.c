@@ -81,6 +81,8 @@ static int change_member(struct call *c, const struct account_tenant *org, enum 
                        "Only an owner of \"%s\" changes its members, in the portal or with a token "
                        "of scope tenant:admin; a login by npm only reads and publishes packages.",
                        org->slug);
+    if (team_check_whole(c->who, err) != 0)
+        return -1;
     const char *user = account_user_by_name(c->accounts, name);
     if (user == NULL)
         return err_set(err, ERR_NOT_FOUND, "user_not_found",
@@ -149,13 +151,15 @@ static void delete_member(struct call *c)
         call_empty(c, 204);
 }
 
-static bool sees(void *arg, struct text tenant)
+static bool sees(void *arg, struct text name, struct text tenant)
 {
     struct call *c = arg;
+    struct err err;
     struct origin origin = {ORIGIN_PLATFORM, NULL};
     if (tenant.base != NULL)
         origin = (struct origin){ORIGIN_TENANT, text_c(c->pool, tenant)};
-    return origin_may_read(c->area, c->who, &origin);
+    return origin_may_read(c->area, c->who, &origin) &&
+           origin_check_limits(c->who, &origin, name, &err) == 0;
 }
 
 static void answer_packages(struct call *c, struct permission_list *list)

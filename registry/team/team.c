@@ -6,6 +6,7 @@
 #include "core/name.h"
 #include "core/pool.h"
 #include "http/account.h"
+#include "http/limits.h"
 #include "registry/area.h"
 
 #include <string.h>
@@ -21,10 +22,18 @@ static bool is_owner(const struct identity *who, const char *tenant)
     return false;
 }
 
+int team_check_whole(const struct identity *who, struct err *err)
+{
+    return who->kind == IDENTITY_TOKEN && limits_narrow(who->limits)
+               ? err_set(err, ERR_FORBIDDEN, "narrow_token",
+                         "A token with limits cannot change members or teams: npm login.")
+               : 0;
+}
+
 int team_check_right(const struct identity *who, const char *tenant, struct err *err)
 {
     if ((is_owner(who, tenant) || who->admin) && identity_may(who, tenant, SCOPE_PACKAGE_PUBLISH))
-        return 0;
+        return team_check_whole(who, err);
     return err_set(err, ERR_FORBIDDEN, "forbidden",
                    "Only the tenant's owners change its teams, with a token that may publish.");
 }

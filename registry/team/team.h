@@ -21,6 +21,9 @@ struct team {
 /* May this person make and change teams of a tenant (id)? Its owners and admins may, with a token
  * that may publish. ERR_FORBIDDEN "forbidden". */
 int team_check_right(const struct identity *who, const char *tenant, struct err *err);
+/* ERR_FORBIDDEN "narrow_token" for a token that is limited to some packages or addresses: what it
+ * changed would outlive its limits. */
+int team_check_whole(const struct identity *who, struct err *err);
 /* ERR_UNPROCESSABLE "team_exists" (pnpm 11 repeats a 409 for more than a minute), "too_many_teams",
  * "bad_team". */
 int team_create(const struct team *team, struct text description, struct err *err);

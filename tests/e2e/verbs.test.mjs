@@ -125,6 +125,23 @@ describe('verbs', { timeout: 120000 }, () => {
     assert.deepEqual((await ask('GET', '-/package/@acme%2fown/access')).body, { access: 'restricted' })
   })
 
+  test('a token with limits lists what it is for, and changes neither members nor teams', async () => {
+    for (const name of ['@acme/in', '@acme/out']) {
+      await publish(name, '1.0.0')
+      assert.equal((await ask('PUT', `-/user/package/${name.replace('/', '%2f')}/star`, {})).status, 200)
+    }
+    const cookie = { cookie: await r.login('ann', 'correct horse battery') }
+    const made = await r.api('POST', '/api/v1/tokens', { name: 'narrow', packages: ['@acme/in'] }, cookie)
+    assert.equal(made.status, 201, JSON.stringify(made.body))
+    const narrow = (method, path, body) => ask(method, path, body, { authorization: `Bearer ${made.body.token}` })
+    assert.deepEqual(Object.keys((await narrow('GET', '-/-/package')).body), ['@acme/in'])
+    assert.deepEqual((await narrow('GET', '-/user/v1/star')).body.filter((name) => /in|out/.test(name)), ['@acme/in'])
+    assert.equal((await ask('PUT', '-/org/acme/team', { name: 'devs' })).status, 201)
+    for (const [method, path, body] of [['PUT', '-/org/acme/team', { name: 'mine' }], ['PUT', '-/team/acme/devs/user', { user: 'ann' }], ['DELETE', '-/team/acme/devs'], ['PUT', '-/org/acme/user', { user: 'ann', role: 'owner' }],
+      ['PUT', '-/team/acme/devs/package', { package: '@acme/out', permissions: 'read-write' }]])
+      assert.ok([403, 404].includes((await narrow(method, path, body)).status), path)
+  })
+
   test('what docs/npm.md says is not offered is a 404 with that sentence, and every such row is there', async () => {
     const rows = [...readFileSync(join(root, 'docs', 'npm.md'), 'utf8').matchAll(/^\| `(\w+) (\/\S+)` \| (.+) \|$/gm)].map(([, ...row]) => row)
     assert.ok(rows.length > 5)
