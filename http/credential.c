@@ -259,6 +259,10 @@ static bool judge_member(struct request *r)
     if ((has & route->scope) != route->scope)
         return refuse(r, ERR_FORBIDDEN, "forbidden",
                       "Your role in this tenant does not allow this.");
+    if ((route->scope & SCOPE_PACKAGES) != 0 && !route->names_package &&
+        limits_names(r->identity.limits).n > 0)
+        return refuse(r, ERR_FORBIDDEN, "token_limited",
+                      "This token is limited to some packages; this is about all of them.");
     return true;
 }
 

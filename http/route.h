@@ -51,6 +51,9 @@ struct route {
     bool (*ready)(struct call *c);
     /* Open to somebody whose password must be changed first (session and password routes). */
     bool before_change;
+    /* Of WHO_MEMBER with a scope of packages: which package it is about stands in the body, and
+     * the handler judges what a token is limited to. Others are not for tokens with such limits. */
+    bool names_package;
     /* The Authorization header is the handler's to judge: it holds no token of ours. */
     bool own_bearer;
     /* Its answer shows a secret once: not kept for an Idempotency-Key (http/idempotency.h). */

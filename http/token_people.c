@@ -199,6 +199,10 @@ static int read_wish(struct call *c, struct account_token *spec, struct limits_s
         read_limits(c, doc, limits, err) != 0 || read_expiry(doc, &spec->expires_ms, err) != 0 ||
         read_scopes(doc, &spec->scopes, err) != 0)
         return -1;
+    /* who speaks of packages means packages, unless they say more */
+    if (limits->names.n > 0 &&
+        (json_get(doc, "scopes") == NULL || json_get(doc, "scopes")->type == JSON_NULL))
+        spec->scopes &= (uint32_t)SCOPE_PACKAGES;
     spec->scopes &= c->who->narrowed;
     if (c->who->kind == IDENTITY_TOKEN) {
         static const char sql[] = "SELECT expires_at FROM token WHERE id = ?";

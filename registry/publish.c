@@ -390,6 +390,13 @@ static int take_manifest(struct work *w, const struct tarball_publish *spec, str
     return check_scope(w, err);
 }
 
+/* Which name it is stands in the tarball only. */
+static int check_limits(struct work *w, struct err *err)
+{
+    struct origin origin = {ORIGIN_TENANT, w->tenant};
+    return w->who == NULL ? 0 : origin_check_limits(w->who, &origin, w->name.full, err);
+}
+
 int registry_publish_tarball(struct registry *registry, struct pool *pool,
                              const struct tarball_publish *spec, struct text *name,
                              struct text *version, struct err *err)
@@ -409,8 +416,8 @@ int registry_publish_tarball(struct registry *registry, struct pool *pool,
                                     .publisher_id = text_of(spec->user_id),
                                     .source = text_of(source_names[spec->source]),
                                     .commit = spec->commit};
-    if (read_tarball(w, err) != 0 || take_manifest(w, spec, err) != 0 || look_ahead(w, err) != 0 ||
-        finish(w, err) != 0)
+    if (read_tarball(w, err) != 0 || take_manifest(w, spec, err) != 0 ||
+        check_limits(w, err) != 0 || look_ahead(w, err) != 0 || finish(w, err) != 0)
         return -1;
     *name = w->result.name;
     *version = w->result.version;

@@ -2,6 +2,7 @@
 #include "core/err.h"
 #include "core/json.h"
 #include "http/factor_ask.h"
+#include "http/limits.h"
 #include "http/profile.h"
 #include "http/route.h"
 #include "registry/area.h"
@@ -167,9 +168,11 @@ static int change_profile(struct call *c, const struct json *doc, struct err *er
 static bool may_change(struct call *c)
 {
     struct err err;
-    if ((c->who->narrowed & SCOPE_PACKAGE_PUBLISH) != 0 && c->who->user != NULL)
+    if ((c->who->narrowed & SCOPE_PACKAGE_PUBLISH) != 0 && c->who->user != NULL &&
+        !limits_narrow(c->who->limits))
         return true;
-    err_set(&err, ERR_FORBIDDEN, "narrow_token", "A token that only reads changes no profile.");
+    err_set(&err, ERR_FORBIDDEN, "narrow_token",
+            "A token that only reads, or has limits, changes no profile.");
     call_fail(c, &err);
     return false;
 }

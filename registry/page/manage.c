@@ -183,6 +183,7 @@ static const struct route table[] = {
      .handle = post_package,
      .who = WHO_MEMBER,
      .scope = SCOPE_PACKAGE_PUBLISH,
+     .names_package = true,
      .lane = LANE_ARCHIVE,
      .max_body = MOST_TARBALL,
      .summary = "publishes a tarball as its package.json says; ?tag= for another tag than latest",

@@ -53,6 +53,15 @@ describe('a token of the API', () => {
     assert.equal((await publish('@acme/two', '1.1.0', token)).status, 403)
     assert.equal((await publish('@acme/new', '1.0.0', token)).status, 403)
     assert.equal((await r.api('DELETE', '/npm/-/package/@acme%2ftwo/dist-tags/latest', undefined, bearer(token))).status, 403)
+    const upload = async (name) => fetch(`${r.url}/api/v1/tenants/acme/packages`, { method: 'POST', headers: bearer(token, { 'content-type': 'application/gzip' }),
+      body: Buffer.from(Object.values(publishDocument(name, '1.2.0').body._attachments)[0].data, 'base64') })
+    assert.equal((await upload('@acme/one')).status, 201)
+    assert.equal((await upload('@acme/two')).status, 403)
+    for (const [method, path, body] of [['POST', '/api/v1/tenants/acme/teams', { name: 'mine' }], ['PUT', '/npm/-/org/acme/team', { name: 'mine' }], ['POST', '/npm/-/npm/v1/user', { email: 'x@example.org' }],
+      ['PATCH', '/api/v1/me', { email: 'x@example.org' }], ['PUT', '/api/v1/tenants/acme/catalogue/picks/lodash', {}], ['POST', '/api/v1/tenants/acme/sources', { url: 'https://example.org/x.git' }]]) {
+      const answer = await r.api(method, path, body, bearer(token))
+      assert.ok([403, 404].includes(answer.status), `${method} ${path}: ${answer.status}`)
+    }
     const seen = JSON.stringify((await get('/npm/-/v1/search?text=o&size=50', token)).body) + JSON.stringify((await get('/api/v1/packages', token)).body)
     assert.ok(seen.includes('@acme/one') && !seen.includes('@acme/two'), seen)
   })
