@@ -48,19 +48,61 @@ static const EVP_MD *algorithm(enum digest_kind kind)
     return algorithms[kind];
 }
 
+static pthread_key_t own_key;
+static pthread_once_t own_once = PTHREAD_ONCE_INIT;
+
+static void free_own(void *arg)
+{
+    EVP_MD_CTX **own = arg;
+
+    for (size_t i = 0; i < KINDS; i++)
+        EVP_MD_CTX_free(own[i]);
+    free(own);
+}
+
+static void make_own_key(void)
+{
+    must(pthread_key_create(&own_key, free_own) == 0);
+}
+
+/* This thread's: making one takes as long as hashing a token, and each request that brings a token
+ * needs one. */
+static EVP_MD_CTX *own_context(enum digest_kind kind)
+{
+    pthread_once(&own_once, make_own_key);
+    EVP_MD_CTX **own = pthread_getspecific(own_key);
+    if (own == NULL) {
+        own = xcalloc(KINDS, sizeof(*own));
+        must(pthread_setspecific(own_key, own) == 0);
+    }
+    if (own[kind] == NULL)
+        own[kind] = EVP_MD_CTX_new();
+    must(own[kind] != NULL);
+    return own[kind];
+}
+
+static void hash(enum digest_kind kind, struct text t, unsigned char *out)
+{
+    EVP_MD_CTX *ctx = own_context(kind);
+
+    must(EVP_DigestInit_ex(ctx, algorithm(kind), NULL));
+    must(EVP_DigestUpdate(ctx, t.base, t.len));
+    must(EVP_DigestFinal_ex(ctx, out, NULL));
+}
+
 void sha1(struct text t, unsigned char out[SHA1_BYTES])
 {
-    must(EVP_Digest(t.base, t.len, out, NULL, algorithm(DIGEST_SHA1), NULL));
+    hash(DIGEST_SHA1, t, out);
 }
 
 void sha256(struct text t, unsigned char out[SHA256_BYTES])
 {
-    must(EVP_Digest(t.base, t.len, out, NULL, algorithm(DIGEST_SHA256), NULL));
+    hash(DIGEST_SHA256, t, out);
 }
 
 void sha512(struct text t, unsigned char out[SHA512_BYTES])
 {
-    must(EVP_Digest(t.base, t.len, out, NULL, algorithm(DIGEST_SHA512), NULL));
+    hash(DIGEST_SHA512, t, out);
 }
 
 static void hmac(enum digest_kind kind, struct text key, struct text t, unsigned char *out)

@@ -422,13 +422,13 @@ void http_server_stop(struct http_server *server, int64_t deadline_ms)
 {
     server->stop_at_ms = clock_mono_ms() + deadline_ms;
     hosts_on_put(server->config.hosts, NULL, NULL);
-    account_on_ended(server->config.account, NULL, NULL);
     atomic_store(&server->stopping, true);
     each_loop(server, on_stop, NULL);
     for (unsigned i = 0; i < server->n_loops; i++)
         pthread_join(server->loops[i].thread, NULL);
     for (int i = 0; i < LANE_COUNT; i++)
         lane_stop(server->lanes[i]);
+    account_on_ended(server->config.account, NULL, NULL); /* their handlers told of it till now */
     access_log_close(server->log);
     /* Contexts of libh2o 2.2.5 cannot be taken down (they assert): the process ends soon. */
 }

@@ -264,8 +264,8 @@ void app_stop(struct app *app, bool stop_instances)
 
 struct router *app_routes(struct err *err)
 {
-    struct app *app = xcalloc(1, sizeof(*app));
+    static struct app none; /* rows point at the areas of an application */
 
-    app->router = router_new();
-    return add_routes(app, err) == 0 ? app->router : NULL;
+    none.router = router_new();
+    return add_routes(&none, err) == 0 ? none.router : NULL;
 }
