@@ -167,7 +167,7 @@ static int open_sources(struct app *app, struct err *err)
     return app->sources != NULL ? 0 : -1;
 }
 
-int wire_areas(struct app *app, const char *plugins, struct err *err)
+static struct registry *open_registry(struct app *app, struct err *err)
 {
     const struct config *config = app->config;
     struct registry_config registry = {.control = app->control,
@@ -198,6 +198,12 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
                                        .published = on_published,
                                        .users_of = users_of,
                                        .arg = app};
+
+    return registry_open(&registry, err);
+}
+
+static struct themes *open_themes(struct app *app, struct err *err)
+{
     struct themes_config themes = {.control = app->control,
                                    .blobs = app->blobs,
                                    .account = app->account,
@@ -206,6 +212,13 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
                                    .name = "Redhouse",
                                    .arg = app,
                                    .changed = on_theme_changed};
+
+    return themes_open(&themes, err);
+}
+
+static struct tenants *open_tenants(struct app *app, const char *plugins, struct err *err)
+{
+    const struct config *config = app->config;
     struct tenants_config tenants = {.data_dir = config->data,
                                      .carrier_ca = app->carrier_ca,
                                      .stacks_dir = config->stacks,
@@ -231,21 +244,32 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
                                      .theme_arg = app,
                                      .theme_json = theme_json,
                                      .theme_look = theme_look};
+
+    return tenants_open(&tenants, err);
+}
+
+static struct people *open_people(struct app *app)
+{
     struct people_config people = {.account = app->account,
                                    .control = app->control,
                                    .hosts = app->hosts,
                                    .public_url = app->public_url,
                                    .cookie_name = app->cookie,
-                                   .shared_scope = config->platform_scope,
+                                   .shared_scope = app->config->platform_scope,
                                    .arg = app,
                                    .has_scope = has_scope,
                                    .remove_tenant = remove_tenant,
                                    .count_instances = count_instances};
 
-    app->registry = registry_open(&registry, err);
-    app->themes = app->registry != NULL ? themes_open(&themes, err) : NULL;
-    app->tenants = app->themes != NULL ? tenants_open(&tenants, err) : NULL;
-    app->people = people_new(&people);
+    return people_new(&people);
+}
+
+int wire_areas(struct app *app, const char *plugins, struct err *err)
+{
+    app->registry = open_registry(app, err);
+    app->themes = app->registry != NULL ? open_themes(app, err) : NULL;
+    app->tenants = app->themes != NULL ? open_tenants(app, plugins, err) : NULL;
+    app->people = open_people(app);
     return app->tenants != NULL ? open_sources(app, err) : -1;
 }
 
