@@ -77,7 +77,8 @@ describe('the palette in the portal', limit, () => {
   })
 
   test("what is picked for all stands below a tenant's own", limit, async () => {
-    await page.getByRole('link', { name: 'Palette' }).first().click()
+    await page.getByRole('link', { name: 'Platform' }).click()
+    await page.getByRole('navigation', { name: 'Platform' }).getByRole('link', { name: 'Palette' }).click()
     await page.getByRole('heading', { name: 'Palette' }).waitFor()
     await pick('node-red-all', 'for all', '')
     await row('node-red-all').waitFor()

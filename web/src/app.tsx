@@ -75,14 +75,26 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   return <Missing text="There is no such page." />
 }
 
+// What administrators look after, beside the tenants.
+const platform: [string, string][] = [['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/policy', 'Policy'], ['/ui/issuers', 'CI'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme']]
+
+function Platform({ path }: { path: string }) {
+  if (!platform.some(([to]) => to === path)) return null
+  return (
+    <nav class="tabs" aria-label="Platform">
+      {platform.map(([to, text]) => <Link key={to} to={to} current={to === path}>{text}</Link>)}
+    </nav>
+  )
+}
+
 function Header({ session, path, onLogout }: { session: Session; path: string; onLogout: () => void }) {
-  const links: [string, string][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks'], ['/ui/advisories', 'Advisories']]
-  if (session.user.admin) links.push(['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme'], ['/ui/policy', 'Policy'], ['/ui/issuers', 'CI'])
+  const links: [string, string, boolean?][] = [['/ui/', 'Home'], ['/ui/tokens', 'Tokens'], ['/ui/stacks', 'Stacks'], ['/ui/advisories', 'Advisories']]
+  if (session.user.admin) links.push([platform[0]![0], 'Platform', platform.some(([to]) => to === path)])
   return (
     <header class="top">
       <Link to="/ui/" class="brand"><img src="/assets/icon.svg" alt="" width="24" height="24" />Redhouse</Link>
       <nav aria-label="Main">
-        {links.map(([to, text]) => <Link key={to} to={to} current={to === path}>{text}</Link>)}
+        {links.map(([to, text, within]) => <Link key={to} to={to} current={within ?? to === path}>{text}</Link>)}
       </nav>
       <Link to="/ui/account" class="who" current={path === '/ui/account'}>{session.user.name}</Link>
       <button type="button" class="plain" onClick={onLogout}>Log out</button>
@@ -121,7 +133,10 @@ export function App() {
         path={url.pathname}
         onLogout={() => void api('DELETE', '/session').then(() => { closeEvents(); setSession(null); go('/login') })}
       />
-      <main id="main" tabIndex={-1}><View session={session} path={url.pathname} onChange={() => void read()} /></main>
+      <main id="main" tabIndex={-1}>
+        {session.user.admin && <Platform path={url.pathname} />}
+        <View session={session} path={url.pathname} onChange={() => void read()} />
+      </main>
       <CodePrompt />
     </>
   )

@@ -1,9 +1,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import { api, follow, get, post, type Operation, type Quota, type Retention } from '../api'
-import { Act, Ago, Failure, Field, Form, useLoad } from '../parts'
+import { Act, Ago, Failure, Field, Form, size, useLoad } from '../parts'
 import { Link } from '../router'
 
-export const size = (bytes: number) => (bytes < 1e3 ? `${bytes} bytes` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`)
 const of = (max: string | null) => (max === null ? '' : ` of ${max}`)
 
 // Empty: that rule does not count.

@@ -79,15 +79,15 @@ function RulesForm({ path, may, children }: { path: string; may: boolean; childr
   }, [rules.value])
   if (!outside || !inside) return rules.error ? <Failure text={rules.error} /> : <Skeleton />
   const fields = (
-    <>
+    <div class="halves">
       <Fields title="Public packages" about="What comes from outside." kind="public" draft={outside} onChange={setOutside} />
       <Fields title="Private packages" about="What is published here; a version that a rule refuses cannot be published either." kind="private" draft={inside} onChange={setInside} />
-    </>
+    </div>
   )
-  if (!may) return <fieldset disabled class="card narrow">{fields}</fieldset>
+  if (!may) return <fieldset disabled class="card">{fields}</fieldset>
   return (
     <>
-      <div class="card narrow">
+      <div class="card">
         <Form submit="Save" action={async () => { rules.set(await api<Rules>('PUT', path, { public: sectionOf(outside), private: sectionOf(inside) })); setSaid('Saved.') }}>
           {fields}
           <p role="status" class="muted">{said}</p>

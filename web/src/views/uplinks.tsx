@@ -19,10 +19,10 @@ export function Uplinks() {
       <ul class="rows">{list.value?.map((u) => <One key={u.name} uplink={u} reload={list.reload} />)}</ul>
       {list.ready && <>
         <Cache />
+        <New reload={list.reload} />
         <Rules uplinks={list.value ?? []} />
         <Outside />
         <Bundles />
-        <New reload={list.reload} />
       </>}
     </>
   )
@@ -130,7 +130,7 @@ function Bundles() {
     <section>
       <h2>Bundles</h2>
       <p class="muted">One file with all that some packages need, for a site without internet.</p>
-      <div class="card narrow">
+      <div class="halves"><div class="card narrow">
         <h3>Make one</h3>
         <Form submit="Make" action={async () => {
           setMade(null)
@@ -157,7 +157,7 @@ function Bundles() {
         </Form>
         {taken && <p role="status">{taken.packages} packages are here, {taken.new_versions} of {taken.versions} versions are new.</p>}
         {taken && taken.passed_over.length > 0 && <ul>{taken.passed_over.map((n) => <li key={n.name}>{n.name} is passed over: {n.why}</li>)}</ul>}
-      </div>
+      </div></div>
     </section>
   )
 }
