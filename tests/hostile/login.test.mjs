@@ -27,7 +27,7 @@ test('a login answers who it is and sets a cookie that scripts cannot read', asy
   const browser = people.browser()
   const answer = await browser.post('/api/v1/session', { username: 'admin', password: PASSWORD })
   assert.equal(answer.status, 200)
-  assert.deepEqual(answer.body.user, { name: 'admin', email: null, admin: true, must_change_password: false })
+  assert.deepEqual(answer.body.user, { name: 'admin', email: null, admin: true, must_change_password: false, second_factor: null })
   assert.equal(answer.body.tenants[0].slug, 'acme')
   const [line] = answer.headers['set-cookie']
   assert.match(line, new RegExp(`^${COOKIE}=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Lax; Max-Age=\\d+$`))
