@@ -17,6 +17,7 @@
 struct account;
 struct blobs;
 struct db;
+struct db_conn;
 struct err;
 struct fetcher;
 struct identity;
@@ -40,8 +41,9 @@ struct package_user {
     bool direct;                          /* somebody installed it; else another package needs it */
 };
 struct package_users {
-    struct text package; /* absent: all, in the order of names */
-    struct text tenants; /* a JSON array of the ids of those that may be shown; absent: all */
+    struct db_conn *conn; /* of the control database, to see what it sees; NULL: a reader */
+    struct text package;  /* absent: all, in the order of names */
+    struct text tenants;  /* a JSON array of the ids of those that may be shown; absent: all */
     int64_t limit;
     bool (*each)(void *arg, const struct package_user *user); /* until it returns false */
     void *arg;

@@ -45,7 +45,8 @@ static int users_of(void *arg, struct pool *pool, const struct package_users *qu
                     struct err *err)
 {
     struct app *app = arg;
-    struct module_query modules = {.package = query->package,
+    struct module_query modules = {.conn = query->conn,
+                                   .package = query->package,
                                    .tenants = query->tenants,
                                    .limit = query->limit,
                                    .each = each_user,

@@ -259,11 +259,14 @@ int module_users(struct tenants *tenants, struct pool *pool, const struct module
 #undef USERS
     struct module_user user;
     int64_t direct = 0;
-    auto_read struct db_read r = db_read(tenants->config.control, err);
+    auto_read struct db_read r = {0};
     auto_rows struct db_rows q = {0};
 
-    if (r.conn == NULL || db_each (&q, r.conn, err, query->package.base != NULL ? sql : all_sql,
-                                   "ssi", query->package, query->tenants, query->limit) != 0)
+    if (query->conn == NULL)
+        r = db_read(tenants->config.control, err);
+    struct db_conn *conn = query->conn != NULL ? query->conn : r.conn;
+    if (conn == NULL || db_each (&q, conn, err, query->package.base != NULL ? sql : all_sql, "ssi",
+                                 query->package, query->tenants, query->limit) != 0)
         return -1;
     while (db_next(&q, pool, "sssssi", &user.package, &user.instance, &user.tenant, &user.version,
                    &user.pending_version, &direct)) {

@@ -38,6 +38,7 @@ struct module_user {
  * at most `limit`. package absent: all packages, in the order of names and versions. tenants: a
  * JSON array of the ids of those that may be shown; absent: all. */
 struct module_query {
+    struct db_conn *conn; /* of the control database; NULL: a reader of its own */
     struct text package, tenants;
     int64_t limit;
     bool (*each)(void *arg, const struct module_user *user);

@@ -42,18 +42,11 @@ int retention_set(struct db_conn *conn, const char *tenant, const struct retenti
                : 0;
 }
 
-struct finding {
-    struct registry *registry;
-    struct pool *pool;
-    struct retention rule;
-    int64_t now_ms;
-    struct text package;    /* the one that is counted */
-    int64_t newer;          /* its pre-releases so far, newest first */
-    struct text users;      /* versions that instances have, a line each; absent: not asked yet */
-    struct text users_pack; /* of which package */
-    struct retention_item *list;
-    unsigned n, most;
-    struct err *err;
+/* The versions of one package that instances have, or will have after their next start. */
+struct in_use {
+    struct text package;  /* absent: not asked yet */
+    struct text versions; /* a line each */
+    bool all;             /* too many to tell: used, as far as we know */
 };
 
 struct users {
@@ -72,46 +65,49 @@ static bool note_user(void *arg, const struct package_user *user)
     return true;
 }
 
-/* Cannot be told: used, as far as we know. */
-static int ask_users(struct finding *f, struct text package, bool *known)
+static int ask_users(struct registry *registry, struct db_conn *conn, struct pool *pool,
+                     struct text package, struct in_use *used, struct err *err)
 {
-    const struct registry_config *config = &f->registry->config;
+    const struct registry_config *config = &registry->config;
     auto_buf struct buf out = {0};
     struct users users = {.out = &out};
     struct package_users query = {
-        .package = package, .limit = MOST_USERS, .each = note_user, .arg = &users};
+        .conn = conn, .package = package, .limit = MOST_USERS, .each = note_user, .arg = &users};
     buf_init(&out, (size_t)1 << 20);
-    *known = true;
-    f->users_pack = package;
-    f->users = TEXT("");
-    if (config->users_of == NULL)
-        return 0;
-    if (config->users_of(config->arg, f->pool, &query, f->err) != 0)
+    if (config->users_of != NULL && config->users_of(config->arg, pool, &query, err) != 0)
         return -1;
-    *known = users.n < MOST_USERS && !buf_failed(&out);
-    f->users = text_dup(f->pool, buf_view(&out));
+    *used = (struct in_use){.package = package,
+                            .versions = text_dup(pool, buf_view(&out)),
+                            .all = users.n == MOST_USERS || buf_failed(&out)};
     return 0;
 }
 
-static int is_used(struct finding *f, const struct retention_item *item, bool *used)
+static bool is_used(const struct in_use *used, struct text version)
 {
-    struct text rest, line;
-    bool known = true;
-    if (!text_eq(f->users_pack, item->package) && ask_users(f, item->package, &known) != 0)
-        return -1;
-    if (!known)
-        f->users_pack = TEXT_NONE;
-    *used = !known;
-    rest = f->users;
-    while (!*used && text_cut(&rest, '\n', &line))
-        *used = line.len > 0 && text_eq(line, item->version);
-    return 0;
+    struct text rest = used->versions, line;
+    while (!used->all && text_cut(&rest, '\n', &line))
+        if (line.len > 0 && text_eq(line, version))
+            return true;
+    return used->all;
 }
+
+struct finding {
+    struct registry *registry;
+    struct db_conn *conn;
+    struct pool *pool;
+    struct retention rule;
+    int64_t now_ms;
+    struct text package; /* the one that is counted */
+    int64_t newer;       /* its pre-releases so far, newest first */
+    struct in_use used;
+    struct retention_item *list;
+    unsigned n, most;
+    struct err *err;
+};
 
 static int judge(struct finding *f, const struct retention_item *item, bool tagged)
 {
     struct semver v;
-    bool used = false;
     if (!text_eq(f->package, item->package)) {
         f->package = item->package;
         f->newer = 0;
@@ -122,9 +118,10 @@ static int judge(struct finding *f, const struct retention_item *item, bool tagg
     if (tagged || (f->rule.keep >= 0 && newer < f->rule.keep) ||
         (f->rule.days >= 0 && item->published_ms > f->now_ms - f->rule.days * DAY_MS))
         return 0;
-    if (is_used(f, item, &used) != 0)
+    if (!text_eq(f->used.package, item->package) &&
+        ask_users(f->registry, f->conn, f->pool, item->package, &f->used, f->err) != 0)
         return -1;
-    if (used)
+    if (is_used(&f->used, item->version))
         return 0;
     struct retention_item *made = pool_alloc(f->pool, sizeof *made);
     *made = *item;
@@ -152,6 +149,7 @@ int retention_find(struct registry *registry, struct pool *pool, const char *ten
         return -1;
     if (f.rule.keep < 0 && f.rule.days < 0)
         return 0;
+    f.conn = r.conn;
     auto_rows struct db_rows q = {0};
     if (db_each (&q, r.conn, err, sql, "z", tenant) != 0)
         return -1;
@@ -163,7 +161,7 @@ int retention_find(struct registry *registry, struct pool *pool, const char *ten
     return q.failed ? -1 : 0;
 }
 
-/* Looks once more: it may have got a tag since. */
+/* Looks once more, where nobody else writes: it may have got a tag or a user since. */
 static int remove_one(struct registry *registry, struct pool *pool, const char *tenant,
                       const struct retention_item *item, bool *removed, struct err *err)
 {
@@ -175,13 +173,15 @@ static int remove_one(struct registry *registry, struct pool *pool, const char *
                              .package = item->package,
                              .user = BY,
                              .version = item->version};
+    struct in_use used;
     int64_t there, now = clock_wall_ms();
     auto_tx struct db_tx tx = {0};
     if (db_begin(&tx, registry->config.control, err) != 0 ||
-        db_get(tx.conn, pool, err, sql, "ss", "i", item->package, item->version, &there) != 0)
+        db_get(tx.conn, pool, err, sql, "ss", "i", item->package, item->version, &there) != 0 ||
+        ask_users(registry, tx.conn, pool, item->package, &used, err) != 0)
         return -1;
-    *removed = there > 0;
-    if (there == 0)
+    *removed = there > 0 && !is_used(&used, item->version);
+    if (!*removed)
         return 0;
     if (package_remove_version(tx.conn, pool, item->package, item->version, BY, now, err) != 0 ||
         hook_note(registry, tx.conn, pool, &note, err) != 0 ||

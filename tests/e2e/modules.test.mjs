@@ -68,6 +68,37 @@ describe('the packages of instances', limit, () => {
     await until('nobody', async () => (await users('@shared/node-red-s', ada)).length === 0)
   })
 
+  test('a pre-release that an instance has, or will have, outlives the rule for pre-releases', limit, async () => {
+    const name = '@demo/node-red-pre', put = async (version, tag) => {
+      const { body } = publishDocument(name, version, { manifest: { 'node-red': { nodes: { p: 'p.js' } } }, files: { 'p.js': registers('early') } })
+      assert.equal((await r.api('PUT', '/npm/@demo%2fnode-red-pre', { ...body, 'dist-tags': { [tag]: version } }, as(ada))).status, 201)
+    }
+    await put('1.0.0', 'latest')
+    for (const n of [1, 2, 3, 4]) await put(`1.1.0-rc.${n}`, 'next')
+    assert.equal((await palette('POST', '/nodes', { module: name, version: '1.1.0-rc.1' })).status, 200)
+    await until('it is told', async () => (await users(name, ada))[0]?.version === '1.1.0-rc.1')
+    assert.equal((await palette('POST', '/nodes', { module: name, version: '1.1.0-rc.2' })).status, 200)
+    await until('both are told', async () => (await users(name, ada))[0].pending_version === '1.1.0-rc.2')
+    const rule = await r.api('PUT', '/api/v1/tenants/demo/retention', { keep: 0 }, as(ada))
+    assert.deepEqual(rule.body.due.map((d) => d.version), ['1.1.0-rc.3'])
+    await r.run('tenant', 'retention', 'demo', '--run')
+    const { body } = await r.api('GET', '/npm/@demo%2fnode-red-pre', undefined, as(ada))
+    assert.deepEqual(Object.keys(body.versions), ['1.0.0', '1.1.0-rc.1', '1.1.0-rc.2', '1.1.0-rc.4'])
+  })
+
+  test('what a rule for packages forbids is not installed from Manage Palette, and the log says why', limit, async () => {
+    const name = '@demo/node-red-old', { body } = publishDocument(name, '1.0.0', { manifest: { 'node-red': { nodes: { o: 'o.js' } } }, files: { 'o.js': registers('old') } })
+    assert.equal((await r.api('PUT', '/npm/@demo%2fnode-red-old', body, as(ada))).status, 201)
+    const rules = async (list) => assert.equal((await r.api('PUT', '/api/v1/tenants/demo/policy', list, as(ada))).status, 200)
+    await rules({ private: { deny: [{ name, versions: '1.0.0', reason: 'it is for the museum' }] } })
+    const refused = await palette('POST', '/nodes', { module: name, version: '1.0.0' })
+    assert.equal(refused.status, 400, refused.text)
+    assert.match(await r.run('instance', 'logs', 'demo/one'), /it is for the museum/)
+    assert.deepEqual(await users(name, ada), [])
+    await rules({})
+    assert.equal((await palette('POST', '/nodes', { module: name, version: '1.0.0' })).status, 200)
+  })
+
   test('the list of an instance is there for its tenant only', limit, async () => {
     for (const headers of [as(eve), {}]) {
       const answer = await r.api('GET', '/api/v1/instances/one/modules', undefined, headers)
