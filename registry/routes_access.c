@@ -87,8 +87,14 @@ static int set_access(struct call *c, const struct asked *a, const struct json *
         package_get(tx.conn, c->pool, a->name.full, &p, err) != 0)
         return -1;
     struct permission ask = {tx.conn, c->pool, c->who, a->origin.tenant, a->name.full};
-    if (permission_check(&ask, PERMISSION_OWN, err) != 0 ||
-        (has_rule && otp_rule_set(tx.conn, a->name.full, &rule, err) != 0))
+    if (permission_check(&ask, PERMISSION_OWN, err) != 0)
+        return -1;
+    if (rule.required && c->who->user != NULL && c->who->factor == FACTOR_NONE)
+        return err_set(err, ERR_FORBIDDEN, "factor_needed",
+                       "With this rule you could not change the package any more: switch on your "
+                       "own second factor first (npm profile enable-2fa, or your account's page in "
+                       "the portal).");
+    if (has_rule && otp_rule_set(tx.conn, a->name.full, &rule, err) != 0)
         return -1;
     return db_commit(&tx, err);
 }

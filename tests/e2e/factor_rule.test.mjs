@@ -27,7 +27,7 @@ describe('a package that asks for a second factor', { timeout: 300000 }, () => {
     assert.equal(made.status, 200, JSON.stringify(made.body))
     tokens.robot = made.body.token
     assert.equal((await put('plain', '1.0.0')).status, 201)
-    m = new Machine(r, 'npm12', await client('npm12'), tokens.plain)
+    m = new Machine(r, 'npm12', await client('npm12'), tokens.careful)
     dir = m.project('access')
   }, { timeout: 60000 })
   after(() => r?.stop())
@@ -38,8 +38,15 @@ describe('a package that asks for a second factor', { timeout: 300000 }, () => {
     assert.equal((await r.api('POST', '/npm/-/npm/v1/tokens', { password, name: 'more' }, as('robot'))).status, 401)
   })
 
+  test('who has no second factor cannot set a rule that would shut them out', async () => {
+    const own = new Machine(r, 'npm11', await client('npm11'), tokens.plain)
+    for (const mode of ['publish', 'automation'])
+      assert.match(await own.fails(own.project('shut'), 'access', 'set', `mfa=${mode}`, '@acme/rule'), /403[^]*switch on your own second factor first/)
+    assert.equal((await put('plain', '1.0.2')).status, 201)
+  })
+
   test('npm access sets the rule: nobody without a second factor, and no such token', async () => {
-    await m.run(dir, 'access', 'set', 'mfa=publish', '@acme/rule')
+    await m.run(dir, 'access', 'set', 'mfa=publish', '@acme/rule', '--otp', codes[6])
     const refused = await put('plain', '1.1.0')
     assert.deepEqual([refused.status, /Only who has a second factor/.test(refused.body.error)], [403, true])
     assert.equal((await put('robot', '1.1.0')).status, 401)
