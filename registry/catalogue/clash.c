@@ -6,12 +6,24 @@
 #include "core/pool.h"
 #include "registry/area.h"
 
+/* What Node-RED's own nodes register, in any version that runs here. */
+#define OWN                                                                                        \
+    "[\"batch\",\"catch\",\"change\",\"comment\",\"complete\",\"csv\",\"debug\",\"delay\","        \
+    "\"exec\","                                                                                    \
+    "\"file\",\"file in\",\"function\",\"global-config\",\"group\",\"html\",\"http in\","          \
+    "\"http proxy\",\"http request\",\"http response\",\"inject\",\"join\",\"json\",\"junction\"," \
+    "\"link call\",\"link in\",\"link out\",\"mqtt in\",\"mqtt out\",\"mqtt-broker\",\"range\","   \
+    "\"rbe\",\"sort\",\"split\",\"status\",\"switch\",\"tab\",\"tcp in\",\"tcp out\","             \
+    "\"tcp request\",\"template\",\"tls-config\",\"trigger\",\"udp in\",\"udp out\",\"unknown\","  \
+    "\"watch\",\"websocket in\",\"websocket out\",\"websocket-client\",\"websocket-listener\","    \
+    "\"xml\",\"yaml\"]"
 /* ?1 tenant, ?2 package, ?3 types. Packages without types are not looked into. */
 #define OTHERS                                                                                     \
     "SELECT t.value AS type, o.name AS package FROM"                                               \
     " (SELECT name, types FROM package WHERE (tenant = ?1 OR tenant IS NULL) AND types <> '[]'"    \
     "  UNION ALL SELECT p.name, p.types FROM catalogue_public AS p WHERE p.types <> '[]' AND"      \
-    "  EXISTS (SELECT 1 FROM catalogue_pick AS k WHERE k.name = p.name AND k.tenant IN ('', ?1)))" \
+    "  EXISTS (SELECT 1 FROM catalogue_pick AS k WHERE k.name = p.name AND k.tenant IN ('', ?1)) " \
+    "UNION ALL SELECT 'node-red', '" OWN "')"                                                      \
     " AS o, json_each(o.types) AS t WHERE o.name <> ?2 AND t.value IN (SELECT value FROM "         \
     "json_each(?3)) ORDER BY t.value, o.name"
 

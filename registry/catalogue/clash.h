@@ -1,4 +1,5 @@
-/* Node types that two packages of one catalogue register: Node-RED loads only the first of them. */
+/* Node types that two packages of one catalogue register, or one and Node-RED itself ("node-red"):
+ * Node-RED loads only the first of them. */
 #pragma once
 
 #include "core/text.h"

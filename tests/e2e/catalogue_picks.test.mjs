@@ -110,6 +110,7 @@ describe('the public part of a catalogue', limit, () => {
     assert.equal(await publish('@other/node-red-same', '1.0.0', nodes('own', 'outer', 'fresh'), eve), null, "nobody learns of another tenant's nodes")
     assert.equal(await publish('@shared/node-red-all', '1.0.0', nodes('fresh'), admin), null)
     assert.match(await publish('@demo/node-red-new', '1.4.0', nodes('fresh')), /@shared\/node-red-all/)
+    assert.match(await publish('@demo/node-red-new', '1.5.0', nodes('http in')), /"http in" is registered by node-red too/)
     // npm prints it.
     const dir = join(r.data, 'printed')
     await import('node:fs').then((fs) => { fs.mkdirSync(dir); writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: '@demo/printed', version: '1.0.0', 'node-red': { nodes: { x: 'x.js' } } })); writeFileSync(join(dir, 'x.js'), registers('own')) })
