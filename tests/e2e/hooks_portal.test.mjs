@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { launch, login, shot } from './browser.mjs'
+import { publishDocument } from './publish.mjs'
 import { Redhouse, until } from './redhouse.mjs'
 
 describe('webhooks in the portal', { timeout: 120000 }, () => {
@@ -62,5 +63,25 @@ describe('webhooks in the portal', { timeout: 120000 }, () => {
     await page.getByRole('button', { name: `Remove ${hook.url}` }).click()
     await page.locator('dialog button[type=submit]').click()
     await page.getByText('No webhooks yet').waitFor()
+  })
+
+  test('an admin adds one of the platform, which is told of every package', async () => {
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.goto(`${r.url}/ui/users`)
+    await page.getByRole('navigation', { name: 'Platform' }).getByRole('link', { name: 'Webhooks' }).click()
+    await page.getByText('any package here changes').waitFor()
+    await page.getByRole('button', { name: 'New webhook' }).click()
+    await page.getByLabel('Address').fill(`http://127.0.0.1:${port}/all`)
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.getByRole('button', { name: 'Done' }).click()
+    const token = await r.token('admin', 'test')
+    const answer = await r.api('PUT', '/npm/@acme%2fthing', publishDocument('@acme/thing', '1.0.0').body, { authorization: `Bearer ${token}` })
+    assert.equal(answer.status, 201, JSON.stringify(answer.body))
+    await page.getByText('@acme/thing 1.0.0').first().waitFor({ timeout: 20000 })
+    await until('it was told', () => got.some((headers) => headers['x-redhouse-event'] === 'publish'))
+    assert.equal((await r.json('hook', 'list', '-')).items.length, 1)
+    await shot(page, 'portal-hooks-platform')
+    await page.setViewportSize({ width: 400, height: 800 })
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth))
   })
 })

@@ -9,6 +9,7 @@ import { Account } from './views/account'
 import { Advisories } from './views/advisories'
 import { PlatformCatalogue } from './views/catalogue'
 import { Home } from './views/home'
+import { PlatformHooks } from './views/hooks'
 import { InstanceView } from './views/instance'
 import { Issuers } from './views/issuers'
 import { Login, ChangePassword } from './views/login'
@@ -66,6 +67,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   if (kind === 'stacks') return <Stacks admin={session.user.admin} />
   if (kind === 'uplinks' && session.user.admin) return <Uplinks />
   if (kind === 'issuers' && session.user.admin) return <Issuers />
+  if (kind === 'hooks' && session.user.admin) return <PlatformHooks />
   if (kind === 'palette' && session.user.admin) return <PlatformCatalogue />
   if (kind === 'theme' && session.user.admin) return <PlatformTheme />
   if (kind === 'advisories') return <Advisories admin={session.user.admin} />
@@ -76,7 +78,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
 }
 
 // What administrators look after, beside the tenants.
-const platform: [string, string][] = [['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/policy', 'Policy'], ['/ui/issuers', 'CI'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme']]
+const platform: [string, string][] = [['/ui/users', 'Users'], ['/ui/uplinks', 'Uplinks'], ['/ui/policy', 'Policy'], ['/ui/issuers', 'CI'], ['/ui/hooks', 'Webhooks'], ['/ui/palette', 'Palette'], ['/ui/theme', 'Theme']]
 
 function Platform({ path }: { path: string }) {
   if (!platform.some(([to]) => to === path)) return null

@@ -64,22 +64,23 @@ function Deliveries({ at, active }: { at: string; active: boolean }) {
   )
 }
 
-export function Hooks({ tenant, may }: { tenant: string; may: boolean }) {
-  const at = `/tenants/${tenant}/hooks`
-  const list = useLoad(() => (may ? all<Hook>(at) : Promise.resolve<Hook[]>([])), [tenant, may])
+// tenant null: the platform's, which are told of every package.
+export function Hooks({ tenant, may }: { tenant: string | null; may: boolean }) {
+  const at = tenant === null ? '/hooks' : `/tenants/${tenant}/hooks`
+  const list = useLoad(() => (may ? all<Hook>(at) : Promise.resolve<Hook[]>([])), [at, may])
   const [adding, setAdding] = useState(false)
   const [added, setAdded] = useState<Hook | null>(null)
   useEffect(() => {
     const timer = setInterval(() => { if (!document.hidden) list.reload() }, 5000)
     return () => clearInterval(timer)
-  }, [tenant])
+  }, [at])
   if (!may) return <Empty title="Webhooks are for owners"><p>An owner of this tenant says who is told of its packages.</p></Empty>
   return (
     <section aria-label="Webhooks">
       <div class="bar"><button type="button" class="primary" onClick={() => setAdding(true)}>New webhook</button></div>
       <Failure text={list.error} />
       {!list.value && !list.error && <Skeleton />}
-      {list.value?.length === 0 && <Empty title="No webhooks yet"><p>An address that is told when packages of this tenant change: a CI, a chat, a mirror.</p></Empty>}
+      {list.value?.length === 0 && <Empty title="No webhooks yet"><p>An address that is told when {tenant === null ? 'any package here changes' : 'packages of this tenant change'}: a CI, a chat, a mirror.</p></Empty>}
       <ul class="rows">
         {list.value?.map((h) => (
           <li key={h.id} class="card">
@@ -97,5 +98,16 @@ export function Hooks({ tenant, may }: { tenant: string; may: boolean }) {
       {adding && <Add at={at} onClose={() => setAdding(false)} onAdded={(hook) => { setAdding(false); setAdded(hook); list.reload() }} />}
       {added && <Secret hook={added} onClose={() => setAdded(null)} />}
     </section>
+  )
+}
+
+export function PlatformHooks() {
+  document.title = 'Webhooks · Redhouse'
+  return (
+    <>
+      <h1>Webhooks</h1>
+      <p class="muted">Told of every package here, whichever tenant it is of.</p>
+      <Hooks tenant={null} may />
+    </>
   )
 }
