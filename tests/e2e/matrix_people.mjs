@@ -115,6 +115,29 @@ const loginClassic = (...args) => async (c) => {
   await m.run(m.project(), 'logout')
   assert.equal((await c.server.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${saved}` })).status, 401)
 }
+// yarn 1 logs in for each publish and logs out behind it.
+const publishByPassword = async (c) => {
+  const m = await c.machine(), name = `@${c.tenant}/by-password`
+  const held = async () => (await c.ask('-/npm/v1/tokens')).body.objects.length
+  const before = await held()
+  const dir = c.source('1.0.0', {}, m, name)
+  m.env.FAKEROOTKEY = 'yes' // else it writes root's answers down for the whole machine
+  const at = m.terminal(dir, 'publish', '--new-version', '1.0.0')
+  for (const [question, answer] of [[/username:/, 'ann'], [/email:/, 'ann@example.org'], [/password:/, password]]) await at.asks(question, answer)
+  assert.equal(await at.ended, 0, at.text)
+  assert.deepEqual(Object.keys((await c.doc(name)).versions), ['1.0.0'])
+  assert.equal(await held(), before, 'its token is gone')
+}
+const loginAtTerminal = async (c) => {
+  const m = await c.machine(), dir = m.project()
+  const at = m.terminal(dir, 'npm', 'login')
+  await at.asks(/Username/, 'ann')
+  await at.asks(/Password/, password)
+  assert.equal(await at.ended, 0, at.text)
+  assert.match(await m.run(dir, 'npm', 'whoami'), /\bann$/m)
+  await m.run(dir, 'npm', 'logout')
+  assert.match(await m.fails(dir, 'npm', 'whoami'), /No authentication/)
+}
 const tokens = (...create) => async (c) => {
   const child = c.m.start(c.dir, 'token', 'create', '--json', ...create)
   child.stdin.end(`${password}\n`)
@@ -145,7 +168,7 @@ export const people = {
   'org': { npm: org, all: none },
   'star, unstar, stars': { npm12: none, npm: stars, pnpm10: handed, pnpm: stars, all: none },
   'login by a browser, logout': { npm: loginWeb('login', '--auth-type=web'), pnpm10: handed, pnpm: loginWeb('login'), yarn: none, berry: none, bun: none },
-  'login by a password, logout': { npm: loginClassic('login', '--auth-type=legacy'), pnpm10: handed, pnpm: 'it takes the browser where the registry offers it', yarn: 'it only notes a name; the password is asked at publish', berry: 'it asks at a terminal only', bun: none },
+  'login by a password, logout': { npm: loginClassic('login', '--auth-type=legacy'), pnpm10: handed, pnpm: 'it takes the browser where the registry offers it', yarn: publishByPassword, berry: loginAtTerminal, bun: none },
   'adduser': { npm12: none, npm: loginClassic('adduser', '--auth-type=legacy'), pnpm10: handed, pnpm: 'it is login', all: none },
   'token': {
     npm10: tokens('--read-only'), npm: tokens('--name', 'ci', '--packages-and-scopes-permission', 'read-only', '--password', password),
