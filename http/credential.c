@@ -78,7 +78,7 @@ static bool take_foreign(struct request *r, struct text token)
     return true;
 }
 
-/* npm sends user:token as Basic; a password is the handler's affair, on the password lane. */
+/* npm sends user:token as Basic. A password beside it is no matter where a handler takes one. */
 static bool take_basic(struct request *r, struct text encoded)
 {
     struct text user, secret;
@@ -93,9 +93,12 @@ static bool take_basic(struct request *r, struct text encoded)
         return bad_token(r, TEXT_NONE);
     if (take_token(r, secret))
         return true;
-    return r->call.answered || text_starts(secret, r->loop->server->token_start)
-               ? bad_token(r, secret)
-               : true;
+    if (r->call.answered || text_starts(secret, r->loop->server->token_start))
+        return bad_token(r, secret);
+    return r->call.route->lane == LANE_PASSWORD ||
+           refuse(r, ERR_UNAUTHORIZED, "no_passwords",
+                  "Passwords are taken at logins only: npm login, or a token in the place of the "
+                  "password.");
 }
 
 /* The value of one cookie of ours in a Cookie header; *rest is what stands after it. */
