@@ -79,6 +79,27 @@ describe('staged publishing', { timeout: 400000 }, () => {
       assert.equal((await r.api('GET', '/npm/-/stage', undefined, as('dev'))).body.total, 0)
     })
 
+  test('yarn 4 stages, lists, approves and rejects', async () => {
+    const pkg = '@acme/berry'
+    const ci = new Machine(r, 'berry', await client('berry'), tokens.ci)
+    const dev = new Machine(r, 'berry', ci.path, tokens.dev)
+    const dir = dev.project('stage')
+    const staged = async (version) => {
+      const source = ci.package(pkg, version)
+      ci.folder(source.slice(ci.home.length + 1), { 'yarn.lock': '' })
+      await ci.run(source, 'install')
+      await ci.run(source, 'npm', 'publish', '--staged')
+      return (await r.api('GET', '/npm/-/stage', undefined, as('dev'))).body.items.find((i) => i.packageName === pkg && i.version === version).id
+    }
+    const id = await staged('1.0.0')
+    assert.match(await dev.run(dir, 'npm', 'stage', 'list'), new RegExp(id))
+    await ci.fails(ci.project('ci'), 'npm', 'stage', 'approve', id)
+    await dev.run(dir, 'npm', 'stage', 'approve', id)
+    assert.deepEqual(Object.keys((await packument(pkg)).versions), ['1.0.0'])
+    await dev.run(dir, 'npm', 'stage', 'reject', await staged('1.1.0'))
+    assert.equal((await r.api('GET', '/npm/-/stage', undefined, as('dev'))).body.total, 0)
+  })
+
   test('what is wrong with a publish is wrong with a staged one, and stays nowhere', async () => {
     const before = blobs()
     const good = publishDocument('@acme/wrong', '1.0.0')

@@ -96,6 +96,31 @@ test('a job of GitLab\'s kind shows the token that it was given', { timeout: 120
   }
 })
 
+test("a job of CircleCI's kind is told by the claims that npm asks for", { timeout: 120000 }, async () => {
+  const other = await Ci.start('npm:localhost'), kind = 'npm12', name = '@acme/red-circle'
+  const [org, project, pipeline, context] = ['11', '22', '33', '44'].map((n) => `${n.repeat(4)}-${n}${n}-4${n}1-8${n}1-${n.repeat(6)}`)
+  const claims = { 'oidc.circleci.com/org-id': org, 'oidc.circleci.com/project-id': project, 'oidc.circleci.com/pipeline-definition-id': pipeline, 'oidc.circleci.com/vcs-origin': 'github.com/acme/circle' }
+  try {
+    await r.run('issuer', 'add', 'circleci', '--address', other.url)
+    const person = new Machine(r, kind, await client(kind), dev), dir = person.project('circle')
+    await person.run(person.package(name, '1.0.0'), 'publish')
+    await person.run(dir, 'trust', 'circleci', name, `--org-id=${org}`, `--project-id=${project}`, `--pipeline-definition-id=${pipeline}`, '--vcs-origin=github.com/acme/circle', `--context-id=${context}`, '--allow-publish', '--yes')
+    assert.match(await person.run(dir, 'trust', 'list', name), /type: circleci[^]*github\.com\/acme\/circle/)
+    const runner = new Machine(r, kind, person.path)
+    const job = async (more) => Object.assign(runner.env, { CIRCLECI: 'true', NPM_ID_TOKEN: await other.idToken({ ...claims, ...more }) })
+    await job({ 'oidc.circleci.com/context-ids': [context, org] })
+    assert.match(await runner.run(runner.package(name, '1.1.0'), 'publish'), /\+ @acme\/red-circle@1\.1\.0/)
+    for (const [claim, value] of [['context-ids', [org]], ['project-id', org]]) {
+      await job({ 'oidc.circleci.com/context-ids': [context], [`oidc.circleci.com/${claim}`]: value })
+      assert.match(await runner.fails(runner.package(name, '1.2.0'), 'publish'), /ENEEDAUTH|E401/, claim)
+    }
+    assert.match((await rows(name))[0].last_refused, /circleci\.com\/(context-ids|project-id) is/)
+    await r.run('issuer', 'remove', 'circleci')
+  } finally {
+    other.stop()
+  }
+})
+
 test('the token that is given publishes this package alone, and dies with the trust', async () => {
   const row = await trust('@acme/red-one', { repository: 'acme/red-one' })
   for (const base of ['', '/npm']) {
