@@ -130,7 +130,7 @@ describe('an audit', () => {
     assert.equal((await r.api('POST', '/npm/-/npm/v1/security/audits', deep, as('dev'))).status, 400)
   })
 
-  for (const kind of ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm12', 'berry'])
+  for (const kind of ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm11', 'pnpm12', 'berry', 'bun'])
     test(`of ${kind} shows it`, { timeout: 180000 }, async () => {
       const m = new Machine(r, kind, await client(kind), bearer.dev)
       const dir = m.folder('audited', { 'package.json': { name: 'audited', version: '1.0.0', private: true, dependencies: { 'needs-weak': '1.0.0' } }, ...(kind === 'berry' ? { 'yarn.lock': '' } : {}) })

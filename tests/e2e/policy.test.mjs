@@ -89,7 +89,7 @@ describe('public packages', () => {
     await put({})
   })
 
-  for (const kind of ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm12', 'yarn1', 'berry'])
+  for (const kind of ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm11', 'pnpm12', 'yarn1', 'berry', 'bun'])
     test(`reach ${kind} as the rules leave them, with the reason`, { timeout: 180000 }, async () => {
       // Each with caches of its own: what a client has it does not ask for.
       const machine = async () => {
@@ -97,7 +97,7 @@ describe('public packages', () => {
         m.env.YARN_CACHE_FOLDER = join(m.home, 'yarn-cache')
         return m
       }
-      const lock = kind.startsWith('npm') ? 'package-lock.json' : kind.startsWith('pnpm') ? 'pnpm-lock.yaml' : 'yarn.lock'
+      const lock = kind.startsWith('npm') ? 'package-lock.json' : kind.startsWith('pnpm') ? 'pnpm-lock.yaml' : kind === 'bun' ? 'bun.lock' : 'yarn.lock'
       const project = (m, name, dependencies) => m.folder(name, { 'package.json': { name, version: '1.0.0', private: true, dependencies }, ...(kind === 'berry' ? { 'yarn.lock': '' } : {}) })
       await put({})
       const first = await machine(), m = await machine(), other = await machine()
