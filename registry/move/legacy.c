@@ -39,6 +39,8 @@ struct legacy {
 /* What a token says. */
 struct said {
     struct text user, password, key; /* key absent: made by a login */
+    unsigned char iv[IV_BYTES];
+    struct text cipher;
 };
 
 static void secrets_free(struct snapshot *s)
@@ -132,16 +134,17 @@ static bool decrypt(struct pool *pool, const unsigned char *secret, const unsign
     return ok && text_is_utf8(*plain);
 }
 
-/* user:password, or an object with the token's key as well. */
+/* user:password, or an object with the token's key as well: nothing but the key tells what the
+ * token was limited to, and the cipher lets anybody change what they know of it. */
 static bool read_plain(struct pool *pool, struct text plain, struct said *said)
 {
     struct json *doc;
     struct err ignored;
-    *said = (struct said){TEXT_NONE, TEXT_NONE, TEXT_NONE};
+    said->user = said->password = said->key = TEXT_NONE;
     if (text_starts(plain, "{") && json_read(pool, plain, 20, &doc, &ignored) == 0)
         return json_need_text(doc, "user", &said->user, &ignored) == 0 &&
                json_need_text(doc, "password", &said->password, &ignored) == 0 &&
-               json_want_text(doc, "tokenKey", &said->key, &ignored) == 0;
+               json_need_text(doc, "tokenKey", &said->key, &ignored) == 0 && said->key.len > 0;
     said->password = plain;
     return text_cut(&said->password, ':', &said->user) && said->password.len > 0;
 }
@@ -150,14 +153,13 @@ static bool read_plain(struct pool *pool, struct text plain, struct said *said)
 static bool read_token(struct legacy *legacy, struct pool *pool, struct text token,
                        struct said *said)
 {
-    unsigned char iv[IV_BYTES];
-    struct text cipher, plain;
+    struct text plain;
     struct secrets *secrets = (struct secrets *)snapshot_take(&legacy->secrets);
     struct snapshot *accounts = account_snapshot(legacy->registry->config.account);
     bool found = false;
-    if (secrets->n > 0 && take_apart(pool, token, iv, &cipher))
+    if (secrets->n > 0 && take_apart(pool, token, said->iv, &said->cipher))
         for (size_t i = 0; !found && i < secrets->n; i++)
-            found = decrypt(pool, secrets->all[i], iv, cipher, &plain) &&
+            found = decrypt(pool, secrets->all[i], said->iv, said->cipher, &plain) &&
                     read_plain(pool, plain, said) &&
                     account_user_by_name(accounts, said->user) != NULL;
     snapshot_drop(accounts);
@@ -211,6 +213,21 @@ static int judge(struct legacy *legacy, struct pool *pool, struct text hash,
     return text_eq(user, said->user) ? 0 : refuse(err, "This token is not valid here.");
 }
 
+/* The same token can be written in many ways, and one with a key can have another tail: that it was
+ * used is remembered of what it is. */
+static struct text mark_of(struct pool *pool, const struct said *said)
+{
+    unsigned char *sum = pool_alloc(pool, SHA256_BYTES);
+    struct text what =
+        said->key.len > 0
+            ? text_printf(pool, "key %.*s", TEXT_ARG(said->key))
+            : text_printf(pool, "login %.*s %.*s",
+                          TEXT_ARG(hex_encode(pool, said->iv, sizeof said->iv)),
+                          TEXT_ARG(hex_encode(pool, said->cipher.base, said->cipher.len)));
+    sha256(what, sum);
+    return text_n(sum, SHA256_BYTES);
+}
+
 static int remember(struct legacy *legacy, struct text hash, struct err *err)
 {
     static const char sql[] =
@@ -228,15 +245,13 @@ int legacy_take(struct legacy *legacy, struct pool *pool, struct text token, str
     struct account *account = legacy->registry->config.account;
     struct said said;
     struct text made;
-    unsigned char sum[SHA256_BYTES];
     char id[ACCOUNT_ID];
     const char *user;
     bool read_only = false;
     struct limits_spec limits = {0};
     if (!read_token(legacy, pool, token, &said))
         return refuse(err, "This token is not valid here.");
-    sha256(token, sum);
-    struct text hash = text_n(sum, sizeof sum);
+    struct text hash = mark_of(pool, &said);
     if (judge(legacy, pool, hash, &said, &read_only, &limits.addresses, err) != 0 ||
         account_login(account, pool, said.user, said.password, peer, &user, err) != 0)
         return -1;

@@ -1,7 +1,7 @@
 // A real Verdaccio, filled by real clients, moves here and is switched off.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createCipheriv, createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
@@ -148,6 +148,15 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
       const away = await ask(far)
       assert.deepEqual([away.status, away.headers.get('www-authenticate')], [401, 'ipaddress'], JSON.stringify(away.body))
     }
+    const [iv, cipher] = Buffer.from(reader, 'base64').toString().split(':').map((h) => Buffer.from(h, 'hex'))
+    const { secret } = JSON.parse(readFileSync(join(v.storage, '.verdaccio-db.json'), 'utf8'))
+    const turn = (bytes) => createCipheriv('aes-256-ctr', secret, iv).update(bytes)
+    const plain = turn(cipher).toString()
+    assert.match(plain, /"tokenKey"/)
+    for (const other of [plain.replace('"tokenKey"', '"tokenKex"'), `${plain} `]) {
+      const changed = Buffer.from(`${iv.toString('hex')}:${turn(Buffer.from(other)).toString('hex')}`).toString('base64')
+      assert.equal((await ask(changed)).status, 401, other.replace(people.alice, ''))
+    }
     const dead = await ask(revoked)
     assert.equal(dead.status, 401)
     assert.match(dead.body.error, /revoked before it could move/)
@@ -162,6 +171,8 @@ describe('a Verdaccio moves here', { timeout: 300000 }, () => {
 
   test('a token that was logged out does not come back to life, not even after a restart', async () => {
     await m.run(m.home, 'logout')
+    const shout = Buffer.from(Buffer.from(alice, 'base64').toString().toUpperCase()).toString('base64')
+    assert.equal((await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${shout}` })).status, 401)
     for (let i = 0; i < 2; i++) {
       const answer = await r.api('GET', '/npm/-/whoami', undefined, { authorization: `Bearer ${alice}` })
       assert.equal(answer.status, 401)
