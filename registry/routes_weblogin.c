@@ -1,6 +1,7 @@
 #include "core/codec.h"
 #include "core/err.h"
 #include "core/json.h"
+#include "http/factor.h"
 #include "http/factor_ask.h"
 #include "http/route.h"
 #include "registry/area.h"
@@ -129,6 +130,18 @@ static bool is_own_form(struct call *c)
     return text_is(call_header(c, "sec-fetch-site"), "same-origin");
 }
 
+/* The page asks for the code next, and for nothing else. */
+static int owe_code(struct call *c, struct login_seen *seen, const char *user, struct text name,
+                    struct err *err)
+{
+    struct registry *registry = c->area;
+    login_owe(registry->logins, call_param(c, "id"), user, name);
+    seen->user = user;
+    seen->name = name;
+    return err_set(err, ERR_UNAUTHORIZED, "otp_required",
+                   "This needs a one-time password of your second factor.");
+}
+
 static int make_token(struct call *c, struct login_seen *seen, struct text *token, struct err *err)
 {
     struct registry *registry = c->area;
@@ -138,6 +151,8 @@ static int make_token(struct call *c, struct login_seen *seen, struct text *toke
     if (text_is(form_value(c, "use"), "session")) {
         if (c->who->kind != IDENTITY_SESSION || c->who->must_change || !is_own_form(c))
             return err_set(err, ERR_UNAUTHORIZED, "login_needed", "Log in with your password.");
+        if (factor_is_due(c->who, false))
+            return owe_code(c, seen, c->who->user, text_of(c->who->name), err);
         return login_token(registry, c->pool, c->who->user, token, err);
     }
     if (login.name.len == 0 || login.password.len == 0)
@@ -146,10 +161,7 @@ static int make_token(struct call *c, struct login_seen *seen, struct text *toke
         return 0;
     if (user == NULL || strcmp(err->code, "otp_required") != 0)
         return -1;
-    login_owe(registry->logins, call_param(c, "id"), user, login.name);
-    seen->user = user;
-    seen->name = login.name;
-    return -1;
+    return owe_code(c, seen, user, login.name, err);
 }
 
 /* What the page is for, once who asks has shown what it takes: a token or a pass. *done: nobody was

@@ -80,6 +80,11 @@ describe('the second factor', { timeout: 400000 }, () => {
       assert.equal((await ask('POST', '/api/v1/tokens', { name: 'more' }, headers)).body.code, 'otp_required')
       assert.equal((await ask('PATCH', '/api/v1/me', { fullname: 'D' }, headers)).body.code, 'otp_required')
     }
+    const { loginUrl, doneUrl } = (await r.api('POST', '/npm/-/v1/login', {})).body
+    const page = await fetch(loginUrl, { method: 'POST', headers: { cookie: stale, origin: r.url, 'content-type': 'application/x-www-form-urlencoded' }, body: 'use=session' })
+    assert.equal(page.status, 401)
+    assert.match(await page.text(), /name="code"/)
+    assert.equal((await fetch(doneUrl)).status, 202)
     assert.equal((await ask('PATCH', '/api/v1/me', { fullname: 'D' }, { cookie: stale, 'npm-otp': await app.code() })).body.fullname, 'D')
     assert.equal((await ask('POST', '/api/v1/tokens', { name: 'more' }, { cookie: stale })).status, 201)
     assert.equal((await ask('POST', '/api/v1/session/password', { old: password, new: 'another long one' }, { cookie: stale })).body.code, 'otp_required')
