@@ -32,10 +32,17 @@ static enum packument_form form_of(struct call *c)
     return abbreviated ? PACKUMENT_ABBREVIATED : PACKUMENT_FULL;
 }
 
+/* A name may become ours, or be nobody's again, also by its scope: what was kept of the one is
+ * never an answer for the other. */
+static const char *kept_word(const struct asked *a)
+{
+    return a->origin.kind == ORIGIN_PUBLIC ? "public " : "";
+}
+
 static struct text key_of(struct call *c, const struct serve *s)
 {
-    return text_printf(c->pool, "npm %.*s %s%.*s", TEXT_ARG(s->asked->name.full),
-                       form_words[s->form], TEXT_ARG(s->view->key));
+    return text_printf(c->pool, "npm %.*s %s%s%.*s", TEXT_ARG(s->asked->name.full),
+                       kept_word(s->asked), form_words[s->form], TEXT_ARG(s->view->key));
 }
 
 /* Who may read differs from asker to asker, and what is there may change at any moment: a cache
@@ -200,6 +207,11 @@ static int open_own(struct call *c, const struct asked *a, struct text file,
 
 #define MIME_TARBALL "application/octet-stream"
 
+static struct text kept_file(struct call *c, const struct asked *a, struct text file)
+{
+    return text_printf(c->pool, "%s%.*s", kept_word(a), TEXT_ARG(file));
+}
+
 static void set_tarball_headers(struct call *c)
 {
     call_set(c, "cache-control", TEXT("private, max-age=31536000, immutable"));
@@ -224,7 +236,7 @@ static bool ready_tarball(struct call *c)
         !policy_remembers(&view, a.name.full, packument_tarball_version(&a.name, file)))
         return false;
     set_tarball_headers(c);
-    if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, file))
+    if (!warm_answer(a.registry->config.warm, c, MIME_TARBALL, a.name.full, kept_file(c, &a, file)))
         return false;
     if (a.origin.kind == ORIGIN_PUBLIC)
         uplinks_used(a.registry->uplinks, a.name.full, file);
@@ -258,7 +270,7 @@ static void get_tarball(struct call *c)
     if (!asked_went_well(c, failed, &err))
         return;
     struct warm_file found = {.group = a.name.full,
-                              .name = name,
+                              .name = kept_file(c, &a, name),
                               .moment = moment,
                               .fd = file.fd,
                               .bytes = file.bytes,

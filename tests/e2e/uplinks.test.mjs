@@ -168,6 +168,15 @@ describe('private names', () => {
     assert.equal((await api('POST', '/uplink-outside', { names: ['plain'] })).body.code, 'not_private')
     assert.equal((await ask('@acme%2fknown', { who: dev })).status, 404)
   })
+
+  test('are ours from their claim on, also by their scope, whatever of them lay ready', async () => {
+    one.add('@pub-scope/taken')
+    for (const path of ['@pub-scope%2ftaken', tarball('@pub-scope/taken')])
+      for (let i = 0; i < 2; i++) assert.equal((await ask(path, { who: dev })).status, 200, path)
+    assert.equal((await api('POST', '/claims', { name: '@pub-scope', tenant: 'acme', take_over: true })).status, 201)
+    for (const path of ['@pub-scope%2ftaken', tarball('@pub-scope/taken')]) assert.equal((await ask(path, { who: dev })).status, 404, path)
+    assert.equal((await api('DELETE', '/claims/@pub-scope')).status, 204)
+  })
 })
 
 describe('what is kept', () => {
