@@ -10,6 +10,7 @@
 #include "registry/advisory/osv.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/origin.h"
 #include "registry/package.h"
 #include "registry/policy/policy.h"
 #include "registry/search/index.h"
@@ -26,11 +27,14 @@ struct own {
     char id[32];
 };
 
-/* Whoever answers for the package's tenant; in the scope of all, admins. */
-static int check_right(struct call *c, const char *tenant, struct err *err)
+/* Whoever answers for the package's tenant; in the scope of all, admins. By a token that may as
+ * much, about names that it is for. */
+static int check_right(struct call *c, const struct own *own, struct err *err)
 {
-    if (c->who->admin || (tenant != NULL && identity_may(c->who, tenant, SCOPE_TENANT_ADMIN)))
-        return 0;
+    struct origin origin = {own->tenant != NULL ? ORIGIN_TENANT : ORIGIN_PLATFORM, own->tenant};
+    uint32_t scope = own->tenant != NULL ? SCOPE_TENANT_ADMIN : SCOPE_PLATFORM;
+    if (identity_may(c->who, own->tenant, scope) && (own->tenant != NULL || c->who->admin))
+        return origin_check_limits(c->who, &origin, own->package, err);
     return err_set(err, ERR_FORBIDDEN, "forbidden",
                    "Owners of the package's tenant and administrators say what is wrong with it.");
 }
@@ -50,7 +54,7 @@ static int find_tenant(struct call *c, struct own *own, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "package_not_found", "There is no package \"%.*s\".",
                        TEXT_ARG(own->package));
     own->tenant = origin.tenant;
-    return check_right(c, origin.tenant, err);
+    return check_right(c, own, err);
 }
 
 static int read_own(struct call *c, const struct json *doc, struct own *own, struct err *err)
@@ -160,11 +164,10 @@ static int remove_own(struct call *c, struct own *own, struct err *err)
         db_get(tx.conn, c->pool, NULL, find_sql, "s", "ss", id, &tenant, &own->package) == 0;
     if (found)
         own->tenant = tenant.base != NULL ? text_c(c->pool, tenant) : NULL;
-    if (!found || (own->tenant != NULL && !c->who->admin &&
-                   !identity_may(c->who, own->tenant, SCOPE_PACKAGE_READ)))
+    if (!found || (own->tenant != NULL && !identity_may(c->who, own->tenant, SCOPE_PACKAGE_READ)))
         return err_set(err, ERR_NOT_FOUND, "advisory_not_found",
                        "There is no advisory of that id that was written here.");
-    if (check_right(c, own->tenant, err) != 0 || db_do(tx.conn, err, sql, "s", id) < 0 ||
+    if (check_right(c, own, err) != 0 || db_do(tx.conn, err, sql, "s", id) < 0 ||
         index_anew(tx.conn, c->pool, own->package, err) != 0)
         return -1;
     return db_commit(&tx, err);

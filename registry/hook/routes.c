@@ -355,9 +355,10 @@ static void post_delivery(struct call *c)
         .answer = "HookDelivery", .status = 201                                                    \
     }
 
-/* Addresses often hold a secret of the receiver: for owners. */
+/* Addresses often hold a secret of the receiver: for owners. They are told of all packages, so that
+ * a token that is limited to some is not for them. */
 static const struct route tenant_table[] = {
-    ROUTES("/api/v1/tenants/:tenant/hooks", WHO_MEMBER, SCOPE_TENANT_ADMIN)};
+    ROUTES("/api/v1/tenants/:tenant/hooks", WHO_MEMBER, SCOPE_TENANT_ADMIN | SCOPE_PACKAGE_READ)};
 static const struct route platform_table[] = {ROUTES("/api/v1/hooks", WHO_ADMIN, 0)};
 
 int routes_hooks(struct registry *registry, struct router *router, struct err *err)

@@ -146,6 +146,18 @@ static void delete_owner(struct call *c)
         answer(c, change_owner(&change, call_param(c, "user"), false, &err), &err);
 }
 
+/* The name whose own rule of a second factor counts; what a package that the asker may not change
+ * asks for is not told. */
+static struct text ruling_name(struct call *c, struct text says)
+{
+    struct pkgname name;
+
+    if (!pkgname_split(says, &name))
+        return TEXT_NONE;
+    struct origin origin = origin_of(c->area, c->pool, c->accounts, &name);
+    return origin_check_write(c->area, c->who, &origin, says, NULL) == 0 ? says : TEXT_NONE;
+}
+
 /* A tarball dropped on the portal, or sent by a script: the funnel of builds. */
 static void post_package(struct call *c)
 {
@@ -163,7 +175,7 @@ static void post_package(struct call *c)
     auto_buf struct buf out = {0};
 
     if (!asked_went_well(c, manifest_read(c->pool, c->body, &says, &err), &err) ||
-        !otp_asked(c->area, c, says.name) ||
+        !otp_asked(c->area, c, ruling_name(c, says.name)) ||
         !asked_went_well(
             c, registry_publish_tarball(c->area, c->pool, &spec, &name, &version, &err), &err))
         return;

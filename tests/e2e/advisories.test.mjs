@@ -163,6 +163,11 @@ describe('what is written here', () => {
     assert.equal((await search('red-own%20not:insecure')).total, 0)
     assert.equal((await publish('1.1.0')).status, 201)
     assert.equal((await search('red-own%20not:insecure')).total, 1)
+    const { token } = (await r.api('POST', '/api/v1/tokens', { name: 'reads', scopes: ['package:read'] }, admin)).body
+    const narrow = (await r.api('POST', '/api/v1/users/dev/tokens', { name: 'narrow', packages: ['@acme/other'], scopes: ['tenant:admin', 'package:read'] }, admin)).body
+    for (const who of [token, narrow.token])
+      for (const [method, path, body] of [['POST', '', mine], ['DELETE', `/${made.id}`]])
+        assert.equal((await r.api(method, `/api/v1/advisories${path}`, body, { authorization: `Bearer ${who}` })).status, 403, method)
     assert.equal((await api('DELETE', `/advisories/${made.id}`, undefined, 'other')).status, 404)
     assert.equal((await api('DELETE', `/advisories/${made.id}`)).status, 204)
     assert.deepEqual(await bulk({ '@acme/red-own': ['1.0.0'] }), {})

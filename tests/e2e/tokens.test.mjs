@@ -92,6 +92,12 @@ describe('a token of the API', () => {
     assert.equal((await r.api('POST', '/api/v1/tokens', { name: 'x', tenants: ['nobody'] }, { cookie })).body.code, 'bad_limit')
   })
 
+  test('for some packages neither takes away nor is told of others by what is about all of them', async () => {
+    const { token } = await make({ packages: ['@acme/one'], scopes: ['tenant:read', 'tenant:admin', 'package:read', 'package:publish'] })
+    for (const [method, path, body] of [['PUT', 'retention', { keep: 1 }], ['POST', 'retention'], ['GET', 'hooks'], ['POST', 'hooks', { url: 'https://example.org/x' }]])
+      assert.equal((await r.api(method, `/api/v1/tenants/acme/${path}`, body, bearer(token))).body.code, 'token_limited', `${method} ${path}`)
+  })
+
   test('that may only stage does not publish', async () => {
     const { token, scopes } = await make({ scopes: ['package:read', 'package:stage'] })
     assert.deepEqual(scopes, ['package:read', 'package:stage'])
