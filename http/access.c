@@ -121,9 +121,17 @@ static struct text view(h2o_iovec_t v, size_t most)
 
 struct text access_path(struct text path)
 {
-    static const char mark[] = "/token/";
-    const char *at = path.len > 0 ? memmem(path.base, path.len, mark, sizeof(mark) - 1) : NULL;
-    return at != NULL ? text_sub(path, 0, (size_t)(at - path.base) + sizeof(mark) - 1) : path;
+    static const char *const marks[] = {"/token/", "/-/login/", "/-/v1/done/"};
+    static const char catalogue[] = "/catalogue/";
+    if (text_starts(path, catalogue))
+        return text_sub(path, 0, sizeof(catalogue) - 1);
+    for (size_t i = 0; path.len > 0 && i < sizeof(marks) / sizeof(marks[0]); i++) {
+        size_t len = strlen(marks[i]);
+        const char *at = memmem(path.base, path.len, marks[i], len);
+        if (at != NULL)
+            return text_sub(path, 0, (size_t)(at - path.base) + len);
+    }
+    return path;
 }
 
 static void on_access(h2o_logger_t *self, h2o_req_t *req)

@@ -22,6 +22,7 @@ struct log_ring *access_log_ring(struct access_log *log, unsigned loop);
 void access_log_register(h2o_pathconf_t *path);
 /* Who asks, under which id, from where: kept with the request for its line. The loop's thread. */
 void access_note(h2o_req_t *req, struct text who, struct text id, struct text peer);
-/* A request's path as logs may show it: npm puts tokens into addresses (DELETE …/-/user/token/TOKEN
- * at logout, …/tokens/token/TOKEN), and what stands behind "/token/" is left out. */
+/* A request's path as logs may show it, without what is a secret of its own: npm puts tokens into
+ * addresses (DELETE …/-/user/token/TOKEN at logout, …/tokens/token/TOKEN), who has the address of a
+ * web login gets its token, and the key of a catalogue stands in /catalogue/KEY/catalogue.json. */
 struct text access_path(struct text path);

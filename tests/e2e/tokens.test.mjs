@@ -98,6 +98,20 @@ describe('a token of the API', () => {
       assert.equal((await r.api(method, `/api/v1/tenants/acme/${path}`, body, bearer(token))).body.code, 'token_limited', `${method} ${path}`)
   })
 
+  test('is not the only secret in an address that no log holds', async () => {
+    const { loginUrl, doneUrl } = (await r.api('POST', '/npm/-/v1/login', {})).body
+    const made = await r.api('POST', '/api/v1/tenants/acme/catalogue/key', {}, { cookie })
+    assert.equal(made.status, 201)
+    const [key] = JSON.stringify(made.body).match(/(?<=\/catalogue\/)[\w-]+/)
+    for (const path of [new URL(loginUrl).pathname, new URL(doneUrl).pathname, `/catalogue/${key}/catalogue.json`])
+      assert.ok((await fetch(r.url + path)).status < 300, path)
+    const log = await until('the log', () => {
+      const text = readFileSync(join(r.data, 'access.log'), 'utf8')
+      return /catalogue\//.test(text) && text
+    })
+    for (const secret of [key, loginUrl.split('/').at(-1), doneUrl.split('/').at(-1)]) assert.ok(!log.includes(secret))
+  })
+
   test('that may only stage does not publish', async () => {
     const { token, scopes } = await make({ scopes: ['package:read', 'package:stage'] })
     assert.deepEqual(scopes, ['package:read', 'package:stage'])
