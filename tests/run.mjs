@@ -29,7 +29,7 @@ const suites = [
   ['plugins', each(plugins), 3],
   ['hostile', each(files('tests/hostile', '.test.mjs')), 4],
   ['e2e', each(files('tests/e2e', '.test.mjs')), 8],
-  ['bench', whole('node', 'bench/run.mjs', '--short'), 8],
+  ['bench', whole('node', 'bench/run.mjs', '--short'), 15],
 ]
 
 function count(name, text) {
