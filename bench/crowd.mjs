@@ -60,7 +60,7 @@ export default async function crowd({ rounds, seconds, starts }) {
   try {
     const token = await r.token('admin', 'bench')
     await seed(r, token)
-    const table = new Table('A crowd', `${packages.toLocaleString('en-US')} packages of 10 kB. Memory: resident, after every packument and tarball was asked for by wrk. Readers: ${readers} that pause ${pause} ms after each answer, alone and while ${clients} clients publish as fast as they can.`)
+    const table = new Table('A crowd', `${packages.toLocaleString('en-US')} packages of 10 kB. Memory: resident, after every packument and tarball was asked for by wrk. Readers: ${readers} that pause ${pause} ms after each answer (wrk before all others at the processor), alone and while ${clients} clients publish as fast as they can.`)
     const ms = []
     for (let i = 0; i < starts; i++) ms.push(await restart(r))
     const started = table.row('exec to ready', 'ms', ms)
@@ -70,7 +70,7 @@ export default async function crowd({ rounds, seconds, starts }) {
       scripts[name] = join(r.data, `${name}.lua`)
       writeFileSync(scripts[name], every(path) + (name === 'paced' ? `function delay() return math.random(0, ${2 * pause}) end\n` : ''))
     }
-    const read = (name, connections) => wrk([r.ready.pid], r.url, { seconds, connections, script: scripts[name] })
+    const read = (name, connections) => wrk([r.ready.pid], r.url, { seconds, connections, script: scripts[name], prompt: name === 'paced' })
     table.row('memory after the start', 'MB (resident)', [idle])
     table.row('packuments of all', 'requests per CPU second', [(await read('packument', 32)).perCpu])
     table.row('tarballs of all', 'requests per CPU second', [(await read('tarball', 32)).perCpu])

@@ -27,13 +27,15 @@ export function children(pid) {
 }
 
 /** One run of wrk against url; answers requests, per second, and per second of the servers' processor time; p99 in ms.
- * An answer other than 2xx or 3xx is an error: a bench of refusals proves nothing. */
-export async function wrk(pids, url, { seconds, headers = {}, connections = 32, script }) {
+ * An answer other than 2xx or 3xx is an error: a bench of refusals proves nothing. prompt: wrk itself never waits for the
+ * processor, so that the latency is the server's. */
+export async function wrk(pids, url, { seconds, headers = {}, connections = 32, script, prompt = false }) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency']
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`)
   if (script) args.push('-s', script)
   const before = cpuTime(pids)
-  const { stdout } = await exec('wrk', [...args, url], { timeout: (seconds + 30) * 1000 })
+  const [command, first] = prompt ? ['chrt', ['-r', '1', 'wrk']] : ['wrk', []]
+  const { stdout } = await exec(command, [...first, ...args, url], { timeout: (seconds + 30) * 1000 })
   const cpu = Number(cpuTime(pids) - before) / 1e9
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url}: ${stdout}`)
   const requests = Number(/(\d+) requests in/.exec(stdout)[1])

@@ -56,7 +56,8 @@ int idtoken_read(struct pool *pool, struct text compact, struct idtoken *out, st
     const struct json *header;
     *out = (struct idtoken){.compact = compact};
     if (compact.len == 0 || compact.len > IDTOKEN_MOST)
-        return err_set(err, BAD, "An ID token has at most %d bytes.", IDTOKEN_MOST);
+        return err_set(err, BAD, "Send the ID token of a CI job as a bearer, of at most %d bytes.",
+                       IDTOKEN_MOST);
     for (int i = 0; i < 3; i++)
         if (!text_cut(&rest, '.', &parts[i]) || parts[i].len == 0)
             return err_set(err, BAD, "The ID token is malformed.");
