@@ -65,7 +65,12 @@ static int read_rules(struct pool *pool, const struct json *section, const char 
         if (rule.versions.len == 0 || text_is(rule.versions, "*"))
             rule.versions = TEXT_NONE;
         if (rule.versions.base != NULL && !advisory_is_range(rule.versions))
-            return bad(err, key, "holds versions that are no range of npm");
+            return err_set(
+                err, ERR_UNPROCESSABLE, "bad_rules",
+                "\"%s\": what stands behind \"%.*s\", \"%.*s\", is no range of npm, such as "
+                "\"<2.1.0\" or \"1.x\".",
+                key, TEXT_ARG(text_sub(rule.name, 0, 60)),
+                TEXT_ARG(text_sub(rule.versions, 0, 40)));
         if (rule.reason.len == 0)
             rule.reason = TEXT_NONE;
         else if (!is_line(rule.reason, MAX_REASON))

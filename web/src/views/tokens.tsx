@@ -67,7 +67,7 @@ function NewToken({ onMade }: { onMade: (token: Token) => void }) {
         <Choice label="Expires" {...field('days')} options={[['7', 'in a week'], ['30', 'in 30 days'], ['90', 'in 90 days'], ['365', 'in a year'], ['0', 'never']]} />
         <details>
           <summary>Limits</summary>
-          <Field label="Packages" {...field('packages')} placeholder="@acme/red-hello @acme/red-*" hint="Names; * stands for any run. Empty: all. With some, it may nothing but packages." />
+          <Field label="Packages" {...field('packages')} placeholder="@acme/red-hello @acme/red-*" hint="Names; * stands for any run. Empty: all. With some, it can do nothing but read and publish packages." />
           <Field label="Addresses" {...field('addresses')} placeholder="10.0.0.0/8 2001:db8::/32" hint="It works from nowhere else. Empty: from everywhere." />
           <Choice label="Second factor" {...field('bypass')} options={[['no', 'Asked for where yours is'], ['yes', 'Not asked for: for automation']]} />
           <Field label="Description" {...field('description')} />

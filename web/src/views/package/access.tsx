@@ -49,6 +49,7 @@ export function Access({ p }: PagePart) {
       )}
       {a.may_change && a.tenant && <Grant tenant={a.tenant} at={at} taken={a.teams.map((t) => t.team)} reload={access.reload} />}
       <h3>Who may</h3>
+      {a.people.length === 0 && <p class="muted">Administrators alone: the tenant has no members.</p>}
       <ul class="plainlist" aria-label="People">
         {a.people.map((one) => <li key={one.user} class="row"><span class="grow">{one.user}</span><span class="muted">{named(one.permissions)}</span></li>)}
       </ul>

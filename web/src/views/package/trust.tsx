@@ -86,7 +86,7 @@ export function TrustedPublishers({ p, may }: PagePart) {
       {!rows.value && !rows.error && <Skeleton />}
       {rows.value?.length === 0 && <Empty title="No trusted publishers yet" />}
       <ul class="rows">{rows.value?.map((t) => <Row key={t.id} p={p} trust={t} may={publish} reload={rows.reload} />)}</ul>
-      {issuers.value?.length === 0 && <p>The platform believes no CI yet. An admin adds one: <code>redhouse issuer add github</code></p>}
+      {issuers.value?.length === 0 && <p>The platform believes no CI yet. An administrator adds one under <em>Platform</em>, <em>CI</em>, or by <code>redhouse issuer add github</code>.</p>}
       {issuers.value && issuers.value.length > 0 && <NewTrust p={p} issuers={issuers.value.map((i) => i.name)} onMade={rows.reload} />}
     </section>
   )
