@@ -307,17 +307,6 @@ int package_clear_owners(struct db_conn *conn, struct text name, struct err *err
     return db_do(conn, err, sql, "s", name) < 0 ? -1 : 0;
 }
 
-int package_is_owner(struct db_conn *conn, struct pool *pool, struct text name, struct text user_id,
-                     bool *out, struct err *err)
-{
-    static const char sql[] = "SELECT count(*) FROM package_owner WHERE package = ? AND user = ?";
-    int64_t n;
-    if (db_get(conn, pool, err, sql, "ss", "i", name, user_id, &n) != 0)
-        return -1;
-    *out = n > 0;
-    return 0;
-}
-
 int package_owners_json(struct db_conn *conn, struct pool *pool, struct text name, struct text *out,
                         struct err *err)
 {

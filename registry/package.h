@@ -89,8 +89,6 @@ int package_add_owner(struct db_conn *conn, struct text name, struct text user_i
 /* ERR_NOT_FOUND "owner_not_found". */
 int package_remove_owner(struct db_conn *conn, struct text name, struct text user, struct err *err);
 int package_clear_owners(struct db_conn *conn, struct text name, struct err *err);
-int package_is_owner(struct db_conn *conn, struct pool *pool, struct text name, struct text user_id,
-                     bool *out, struct err *err);
 /* [{"name","email"}] as `maintainers`. */
 int package_owners_json(struct db_conn *conn, struct pool *pool, struct text name, struct text *out,
                         struct err *err);

@@ -14,6 +14,7 @@
 #include "registry/hook/hook.h"
 #include "registry/origin.h"
 #include "registry/package.h"
+#include "registry/permission.h"
 #include "registry/publish.h"
 #include "registry/quota/quota.h"
 
@@ -77,13 +78,26 @@ static int split(const struct json *doc, struct text body, struct text *head, st
     return err_set(err, ERR_UNPROCESSABLE, "bad_document", "The document carries no tarball.");
 }
 
+/* Who may not write the package neither stages for it nor judges what is staged. One that is not
+ * there yet is for whoever the name allows. */
+static int check_may(struct db_conn *conn, struct pool *pool, const struct identity *who,
+                     struct text name, struct err *err)
+{
+    struct package p;
+    struct err why;
+    if (package_get(conn, pool, name, &p, &why) != 0)
+        return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, why.code, "%s", why.text);
+    struct permission ask = {conn, pool, who, p.tenant.base != NULL ? text_c(pool, p.tenant) : NULL,
+                             name};
+    return permission_check(&ask, PERMISSION_WRITE, err);
+}
+
 /* What cannot be published later need not be staged. */
 static int check_free(struct registry *registry, struct pool *pool,
                       const struct publish_request *req, struct text version, struct err *err)
 {
     struct package_stored stored;
-    struct package p;
-    bool removed = false, owner = true;
+    bool removed = false;
     struct text name = req->name->full;
     auto_read struct db_read r = db_read(registry->config.control, err);
     if (r.conn == NULL)
@@ -99,13 +113,7 @@ static int check_free(struct registry *registry, struct pool *pool,
                        "%.*s@%.*s was there once and its number stays taken. Stage a higher "
                        "version.",
                        TEXT_ARG(name), TEXT_ARG(version));
-    if (req->tenant == NULL && !req->who->admin && req->who->user != NULL &&
-        package_get(r.conn, pool, name, &p, NULL) == 0 &&
-        package_is_owner(r.conn, pool, name, text_of(req->who->user), &owner, err) != 0)
-        return -1;
-    return owner ? 0
-                 : err_set(err, ERR_FORBIDDEN, "not_owner",
-                           "Only the owners of \"%.*s\" may publish it.", TEXT_ARG(name));
+    return check_may(r.conn, pool, req->who, name, err);
 }
 
 static int check_room(struct db_conn *conn, struct pool *pool, const char *tenant, int64_t bytes,
@@ -367,6 +375,11 @@ static int end(struct registry *registry, struct pool *pool, const struct stage 
 int stage_reject(struct registry *registry, struct pool *pool, const struct stage *stage,
                  const struct identity *by, struct err *err)
 {
+    {
+        auto_read struct db_read r = db_read(registry->config.control, err);
+        if (r.conn == NULL || check_may(r.conn, pool, by, stage->package, err) != 0)
+            return -1;
+    }
     return end(registry, pool, stage, "rejected", by->name, err);
 }
 

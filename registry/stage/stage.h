@@ -26,9 +26,10 @@ struct stage {
     int64_t bytes, created_ms, expires_ms;
 };
 
-/* Checks a publish document as the funnel does and keeps it. Whether who may was judged before.
- * *id is the new UUID. Refuses as publish_document, also what is there already or was removed;
- * ERR_TOO_MANY "stage_full". body is what req->doc was read from. */
+/* Checks a publish document as the funnel does and keeps it. Whether who may towards the name was
+ * judged before. *id is the new UUID. Refuses as publish_document, also what is there already or
+ * was removed, and whom the package's permissions do not let write (permission.h); ERR_TOO_MANY
+ * "stage_full". body is what req->doc was read from. */
 int stage_put(struct registry *registry, struct pool *pool, const struct publish_request *req,
               struct text body, struct text *id, struct err *err);
 
@@ -56,7 +57,7 @@ int stage_list(struct registry *registry, struct pool *pool, const struct stage_
  * afterwards; of a failure it stays. */
 int stage_approve(struct registry *registry, struct pool *pool, const struct stage *stage,
                   struct publish_request *req, struct publish_result *result, struct err *err);
-/* by rejects it. */
+/* by rejects it, who may write the package: ERR_FORBIDDEN "not_owner", "not_granted". */
 int stage_reject(struct registry *registry, struct pool *pool, const struct stage *stage,
                  const struct identity *by, struct err *err);
 /* Its tarball. */

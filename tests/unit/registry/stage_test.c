@@ -3,6 +3,7 @@
 #include "http/limits.h"
 #include "registry/package.h"
 #include "registry/stage/stage.h"
+#include "registry/team/team.h"
 
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 struct scene {
     struct world *w;
     struct pool *pool;
-    struct identity ada;
+    struct identity who; /* ada unless told otherwise */
     struct stage_asker asker;
 };
 
@@ -31,7 +32,7 @@ static struct publish_request request(struct scene *s, const char *name, struct 
 
     assert_true(pkgname_split(text_of(name), n));
     assert_works(document_read(s->pool, body, &doc, &err), err);
-    return (struct publish_request){.who = &s->ada, .name = n, .tenant = s->w->acme, .doc = doc};
+    return (struct publish_request){.who = &s->who, .name = n, .tenant = s->w->acme, .doc = doc};
 }
 
 static int put(struct scene *s, const char *version, struct text *id, struct err *err)
@@ -45,7 +46,7 @@ static int put(struct scene *s, const char *version, struct text *id, struct err
 
 static int find(struct scene *s, struct text id, struct stage *out, struct err *err)
 {
-    s->asker.who = &s->ada;
+    s->asker.who = &s->who;
     return stage_find(s->w->registry, s->pool, &s->asker, id, out, err);
 }
 
@@ -76,7 +77,7 @@ static void what_is_staged_is_published_as_it_was_sent_and_then_gone(void **stat
 {
     auto_pool struct pool *pool = pool_new();
     struct scene s = scene(*state, pool);
-    struct publish_request req = {.who = &s.ada, .tenant = s.w->acme};
+    struct publish_request req = {.who = &s.who, .tenant = s.w->acme};
     struct publish_result result;
     struct package_stored stored;
     struct stage stage;
@@ -113,9 +114,9 @@ static void a_tarball_stays_as_long_as_one_staged_version_needs_it(void **state)
     assert_works(put(&s, "1.0.0", &id, &err), err);
     assert_works(find(&s, id, &two, &err), err);
     assert_true(text_eq(one.sha512, two.sha512));
-    assert_works(stage_reject(s.w->registry, pool, &one, &s.ada, &err), err);
+    assert_works(stage_reject(s.w->registry, pool, &one, &s.who, &err), err);
     assert_true(has_blob(&s, two.sha512));
-    assert_works(stage_reject(s.w->registry, pool, &two, &s.ada, &err), err);
+    assert_works(stage_reject(s.w->registry, pool, &two, &s.who, &err), err);
     assert_false(has_blob(&s, two.sha512));
 }
 
@@ -171,7 +172,7 @@ static void only_who_may_publish_or_stage_sees_it(void **state)
     const struct {
         const struct identity *who;
         int64_t sees;
-    } cases[] = {{&bob, 0}, {&reader, 0}, {&machine, 1}, {&root, 1}, {&s.ada, 1}};
+    } cases[] = {{&bob, 0}, {&reader, 0}, {&machine, 1}, {&root, 1}, {&s.who, 1}};
     struct text id;
     struct err err;
 
@@ -190,7 +191,7 @@ static void a_token_that_is_limited_to_other_names_does_not_see_it(void **state)
     auto_pool struct pool *pool = pool_new();
     struct scene s = scene(*state, pool);
     struct text names[] = {TEXT("@acme/other-*")}, id;
-    struct identity limited = s.ada;
+    struct identity limited = s.who;
     struct limits_spec spec = {.names = {names, 1}};
     struct limits *limits = NULL;
     struct stage stage;
@@ -208,6 +209,34 @@ static void a_token_that_is_limited_to_other_names_does_not_see_it(void **state)
     limits_drop(limits);
 }
 
+static void with_grants_only_who_may_write_the_package_stages_and_rejects(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct world *w = *state;
+    struct scene s = scene(w, pool), other = s;
+    struct team team = {w->registry, w->acme, TEXT("devs")};
+    struct stage stage;
+    struct text id;
+    struct err err;
+
+    assert_works(account_member_set(w->account, w->acme, w->bob, ROLE_DEVELOPER, &err), err);
+    other.who = world_who(w, pool, w->bob, SCOPE_ALL);
+    assert_works(world_publish(w, pool, &s.who, NAME, "1.0.0", &err), err);
+    assert_works(put(&other, "1.1.0", &id, &err), err);
+    assert_works(team_create(&team, TEXT("who writes"), &err), err);
+    struct change change = world_change(w, pool, &s.who, w->acme, NAME);
+    assert_works(change_grant(&change, TEXT("devs"), TEXT("read-write"), &err), err);
+    assert_fails(put(&other, "1.2.0", &id, &err), err, ERR_FORBIDDEN, "not_granted");
+    assert_works(put(&s, "1.2.0", &id, &err), err);
+    assert_works(find(&s, id, &stage, &err), err);
+    assert_fails(stage_reject(w->registry, pool, &stage, &other.who, &err), err, ERR_FORBIDDEN,
+                 "not_granted");
+    assert_works(find(&s, id, &stage, &err), err);
+    assert_works(team_add_user(&team, TEXT("bob"), &err), err);
+    assert_works(put(&other, "1.3.0", &id, &err), err);
+    assert_works(stage_reject(w->registry, pool, &stage, &other.who, &err), err);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 int main(void)
@@ -219,6 +248,7 @@ int main(void)
         WITH_WORLD(a_tenant_stages_so_much_and_no_more),
         WITH_WORLD(only_who_may_publish_or_stage_sees_it),
         WITH_WORLD(a_token_that_is_limited_to_other_names_does_not_see_it),
+        WITH_WORLD(with_grants_only_who_may_write_the_package_stages_and_rejects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
