@@ -40,7 +40,7 @@ struct hook_note {
     enum hook_event event;
     const char *tenant; /* id of whose package it is; NULL: the platform's scope */
     struct text package;
-    struct text user; /* user name of who did it */
+    struct text user; /* user name of who did it; absent: time did */
     /* what belongs to the event; absent is left out */
     struct text version;
     struct text integrity;

@@ -352,7 +352,7 @@ static int read_again(struct registry *registry, struct pool *pool, const struct
     return 0;
 }
 
-/* state: what of it is told, of whom; NULL: nothing. */
+/* by: user name of who ended it; NULL: its time did. */
 static int end(struct registry *registry, struct pool *pool, const struct stage *stage,
                const char *state, const char *by, struct err *err)
 {
@@ -364,8 +364,7 @@ static int end(struct registry *registry, struct pool *pool, const struct stage 
         auto_tx struct db_tx tx = {0};
         if (db_begin(&tx, registry->config.control, err) != 0 ||
             db_do(tx.conn, err, sql, "s", stage->id) < 0 ||
-            (state != NULL && tell(registry, tx.conn, pool, &told, state, err) != 0) ||
-            db_commit(&tx, err) != 0)
+            tell(registry, tx.conn, pool, &told, state, err) != 0 || db_commit(&tx, err) != 0)
             return -1;
     }
     hooks_wake(registry->hooks);
@@ -410,7 +409,7 @@ int stage_expire(struct registry *registry, struct err *err)
             return -1;
     }
     for (size_t i = 0; i < n; i++)
-        if (end(registry, pool, &due[i], NULL, NULL, err) != 0)
+        if (end(registry, pool, &due[i], "expired", NULL, err) != 0)
             return -1;
     return 0;
 }

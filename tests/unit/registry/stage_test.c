@@ -120,14 +120,18 @@ static void a_tarball_stays_as_long_as_one_staged_version_needs_it(void **state)
     assert_false(has_blob(&s, two.sha512));
 }
 
-static void what_waited_too_long_is_not_seen_and_is_dropped(void **state)
+static void what_waited_too_long_is_not_seen_and_is_dropped_and_told(void **state)
 {
     auto_pool struct pool *pool = pool_new();
     struct scene s = scene(*state, pool);
     struct stage stage;
-    struct text id;
+    struct text id, told;
     struct err err;
 
+    run_sql(s.w,
+            "INSERT INTO hook (id, tenant, url, events, secret, active, created_by, created_at)"
+            " SELECT 'h', id, 'http://127.0.0.1:1/', '[\"stage\"]', '', 1, 'ada', 1"
+            " FROM tenant WHERE slug = 'acme'");
     assert_works(put(&s, "1.0.0", &id, &err), err);
     assert_works(find(&s, id, &stage, &err), err);
     assert_works(stage_expire(s.w->registry, &err), err);
@@ -137,6 +141,13 @@ static void what_waited_too_long_is_not_seen_and_is_dropped(void **state)
     assert_true(has_blob(&s, stage.sha512));
     assert_works(stage_expire(s.w->registry, &err), err);
     assert_false(has_blob(&s, stage.sha512));
+    auto_read struct db_read r = db_read(s.w->db, &err);
+    assert_works(db_get(r.conn, pool, &err,
+                        "SELECT group_concat(body ->> '$.state' || ' by ' || coalesce(body ->> "
+                        "'$.user', 'nobody')) FROM (SELECT body FROM hook_delivery ORDER BY rowid)",
+                        "", "s", &told),
+                 err);
+    assert_text(told, "staged by ada,expired by nobody");
 }
 
 static void a_tenant_stages_so_much_and_no_more(void **state)
@@ -244,7 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORLD(what_is_staged_is_published_as_it_was_sent_and_then_gone),
         WITH_WORLD(a_tarball_stays_as_long_as_one_staged_version_needs_it),
-        WITH_WORLD(what_waited_too_long_is_not_seen_and_is_dropped),
+        WITH_WORLD(what_waited_too_long_is_not_seen_and_is_dropped_and_told),
         WITH_WORLD(a_tenant_stages_so_much_and_no_more),
         WITH_WORLD(only_who_may_publish_or_stage_sees_it),
         WITH_WORLD(a_token_that_is_limited_to_other_names_does_not_see_it),
