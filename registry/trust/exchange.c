@@ -84,6 +84,14 @@ static int verify(struct exchange *x, struct err *err)
     return idtoken_verify(x->pool, &x->token, jwks, err);
 }
 
+static int not_trusted(const struct exchange *x, struct err *err)
+{
+    return err_set(err, ERR_FORBIDDEN, "not_trusted",
+                   "\"%.*s\" does not trust this CI job. Its owners see why beside the trusted "
+                   "publisher.",
+                   TEXT_ARG(x->ask->name->full));
+}
+
 /* Any row that fits; those that do not are told why. */
 static int find_row(struct exchange *x, struct err *err)
 {
@@ -115,10 +123,7 @@ static int find_row(struct exchange *x, struct err *err)
     }
     for (size_t i = 0; i < n; i++)
         note_refusal(x, ids[i], &why[i]);
-    return err_set(err, ERR_FORBIDDEN, "not_trusted",
-                   "\"%.*s\" does not trust this CI job. Its owners see why beside the trusted "
-                   "publisher.",
-                   TEXT_ARG(x->ask->name->full));
+    return not_trusted(x, err);
 }
 
 static void digest_of(const struct exchange *x, unsigned char out[SHA256_BYTES])
@@ -135,7 +140,6 @@ static int use_once(struct exchange *x, struct err *err)
 {
     static const char old[] = "DELETE FROM trust_used WHERE expires_at < ?";
     static const char sql[] = "INSERT INTO trust_used (digest, expires_at) VALUES (?, ?)";
-    static const char used[] = "UPDATE trust SET last_used_at = ? WHERE id = ?";
     unsigned char digest[SHA256_BYTES];
     int64_t now = clock_wall_ms();
     auto_tx struct db_tx tx = {0};
@@ -149,8 +153,6 @@ static int use_once(struct exchange *x, struct err *err)
                    ? err_set(err, ERR_FORBIDDEN, "id_token_replayed",
                              "This ID token was exchanged for this package before.")
                    : -1;
-    if (db_do(tx.conn, err, used, "is", now, x->row) < 0)
-        return -1;
     return db_commit(&tx, err);
 }
 
@@ -169,6 +171,28 @@ static int make_token(struct exchange *x, struct text *token, int64_t *expires_m
         spec.scopes |= SCOPE_PACKAGE_PUBLISH;
     *expires_ms = spec.expires_ms;
     return account_token_create(x->registry->config.account, x->pool, &spec, token, id, err);
+}
+
+/* After the token is there: who takes the row away from now on ends it, who did so before did not
+ * see it. */
+static int note_use(struct exchange *x, struct err *err)
+{
+    static const char sql[] = "UPDATE trust SET last_used_at = ? WHERE id = ?";
+    int rows;
+    {
+        auto_tx struct db_tx tx = {0};
+        if (db_begin(&tx, x->registry->config.control, err) != 0)
+            return -1;
+        rows = db_do(tx.conn, err, sql, "is", clock_wall_ms(), x->row);
+        if (rows < 0 || db_commit(&tx, err) != 0)
+            return -1;
+    }
+    if (rows > 0)
+        return 0;
+    return account_instance_tokens_retire(x->registry->config.account, text_c(x->pool, x->row),
+                                          INT64_MAX, err) != 0
+               ? -1
+               : not_trusted(x, err);
 }
 
 int trust_exchange(struct registry *registry, struct pool *pool, const struct trust_ask *ask,
@@ -192,7 +216,7 @@ int trust_exchange(struct registry *registry, struct pool *pool, const struct tr
         note_refusal(&x, x.row, err);
         return -1;
     }
-    if (make_token(&x, token, expires_ms, err) != 0)
+    if (make_token(&x, token, expires_ms, err) != 0 || note_use(&x, err) != 0)
         return -1;
     log_info("registry", "a trusted publisher was given a token",
              "package=%.*s issuer=%.*s trust=%.*s", TEXT_ARG(ask->name->full),

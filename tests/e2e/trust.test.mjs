@@ -1,6 +1,8 @@
 // Trusted publishing: a CI job shows its ID token and publishes, and nobody else does.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Machine, client } from './clients.mjs'
 import { Ci } from './oidc.mjs'
@@ -307,4 +309,19 @@ test('issuers are the admins\', reached by https, and each once', async () => {
   await r.run('trust', 'add', '@acme/red-one', '--issuer', 'github', '--claims', 'repository=acme/red-one,ref=refs/tags/*')
   assert.deepEqual((await r.json('trust', 'list', '@acme/red-one')).items[0].claims, { repository: 'acme/red-one', ref: 'refs/tags/*' })
   await forget('@acme/red-one')
+})
+
+test('a publisher that is removed while its job exchanges leaves no token', { timeout: 120000 }, async () => {
+  const row = await trust('@acme/red-one', { repository: 'acme/red-one' })
+  const sql = (text) => execFileSync('sqlite3', [join(r.data, 'redhouse.db'), text], { encoding: 'utf8' }).trim()
+  const meanwhile = async (text) => {
+    await r.term()
+    const said = sql(text)
+    await r.serve()
+    return said
+  }
+  await meanwhile('CREATE TRIGGER meanwhile AFTER INSERT ON trust_used BEGIN DELETE FROM trust; END')
+  const answer = await exchange(await ci.idToken(job))
+  const left = await meanwhile(`DROP TRIGGER meanwhile; SELECT count(*) FROM token WHERE instance = '${row.id}'`)
+  assert.deepEqual([answer.status, answer.body.code, left], [403, 'not_trusted', '0'])
 })
