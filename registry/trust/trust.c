@@ -107,18 +107,25 @@ int trust_add_issuer(struct registry *registry, struct text name, struct text ur
 
 int trust_remove_issuer(struct registry *registry, struct text name, struct err *err)
 {
-    static const char rows[] = "SELECT id FROM trust WHERE issuer = ?";
+    static const char rows[] = "SELECT id FROM trust WHERE issuer = ? AND EXISTS (SELECT 1 FROM "
+                               "token WHERE instance = trust.id)";
     static const char sql[] = "DELETE FROM trust_issuer WHERE name = ?";
     auto_pool struct pool *pool = pool_new();
-    struct text id, ids = TEXT(""), one;
+    struct row {
+        struct text id;
+        struct row *next;
+    } *with_tokens = NULL, row;
     {
         auto_tx struct db_tx tx = {0};
         auto_rows struct db_rows q = {0};
         if (db_begin(&tx, registry->config.control, err) != 0 ||
             db_each (&q, tx.conn, err, rows, "s", name) != 0)
             return -1;
-        while (db_next(&q, pool, "s", &id))
-            ids = text_printf(pool, "%.*s%.*s,", TEXT_ARG(ids), TEXT_ARG(id));
+        while (db_next(&q, pool, "s", &row.id)) {
+            row.next = with_tokens;
+            with_tokens = pool_alloc(pool, sizeof row);
+            *with_tokens = row;
+        }
         db_rows_end(&q);
         int n = q.failed ? -1 : db_do(tx.conn, err, sql, "s", name);
         if (n == 0)
@@ -126,9 +133,9 @@ int trust_remove_issuer(struct registry *registry, struct text name, struct err 
         if (n < 0 || db_commit(&tx, err) != 0)
             return -1;
     }
-    while (text_cut(&ids, ',', &one))
-        if (one.len > 0 && account_instance_tokens_retire(registry->config.account,
-                                                          text_c(pool, one), INT64_MAX, err) != 0)
+    for (; with_tokens != NULL; with_tokens = with_tokens->next)
+        if (account_instance_tokens_retire(registry->config.account, text_c(pool, with_tokens->id),
+                                           INT64_MAX, err) != 0)
             return -1;
     return 0;
 }
