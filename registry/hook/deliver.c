@@ -39,7 +39,8 @@ struct hooks {
 struct job {
     struct hooks *hooks;
     struct pool *pool;
-    struct text id, hook, tenant, event, body, url, secret;
+    struct text id, hook, tenant;
+    struct text event, body, url, secret; /* of load() */
     int64_t attempts, created_ms;
     struct job *next;
 };
@@ -183,17 +184,17 @@ static int note(const struct job *job, const struct outcome *out, struct err *er
     return db_commit(&tx, err);
 }
 
-/* It was found before this hook was ours alone: it may have been sent since, or be gone. */
-static bool is_due(const struct job *job)
+/* False: it was found before this hook was ours alone, and has been sent since or is gone. */
+static bool load(struct job *job)
 {
     static const char sql[] =
-        "SELECT h.url FROM hook_delivery AS d JOIN hook AS h ON h.id = d.hook WHERE d.id = ? AND "
-        "d.state = 'waiting' AND d.attempts = ? AND h.active";
-    struct text url;
+        "SELECT d.event, d.body, h.url, h.secret, d.attempts, d.created_at FROM hook_delivery AS d "
+        "JOIN hook AS h ON h.id = d.hook WHERE d.id = ? AND d.state = 'waiting' AND d.next_at <= ? "
+        "AND h.active";
     auto_read struct db_read r = db_read(job->hooks->config.control, NULL);
-    return r.conn != NULL &&
-           db_get(r.conn, job->pool, NULL, sql, "si", "s", job->id, job->attempts, &url) == 0 &&
-           text_eq(url, job->url);
+    return r.conn != NULL && db_get(r.conn, job->pool, NULL, sql, "si", "ssssii", job->id,
+                                    clock_wall_ms(), &job->event, &job->body, &job->url,
+                                    &job->secret, &job->attempts, &job->created_ms) == 0;
 }
 
 static void run(void *arg)
@@ -201,62 +202,60 @@ static void run(void *arg)
     struct job *job = arg;
     struct outcome out = {0};
     struct err err;
-    if (is_due(job) && ask(job, &out) && note(job, &out, &err) != 0)
+    if (load(job) && ask(job, &out) && note(job, &out, &err) != 0)
         log_error("hooks", err.text, NULL);
     end_job(job);
 }
 
-/* One at a time for a hook, some for a tenant. */
-static bool take(struct hooks *h, struct job *job)
+/* One at a time for a hook, some for a tenant. *all: under way, this one included. */
+static bool take(struct hooks *h, struct job *job, unsigned *all)
 {
-    unsigned of_tenant = 0, all = 0;
+    unsigned of_tenant = 0;
     bool free_now = true;
+    *all = 0;
     pthread_mutex_lock(&h->lock);
     for (const struct job *j = h->jobs; j != NULL; j = j->next) {
-        all++;
+        ++*all;
         if (text_eq(j->hook, job->hook))
             free_now = false;
         if (text_eq(j->tenant, job->tenant))
             of_tenant++;
     }
-    free_now = free_now && of_tenant < OF_A_TENANT && all < WORKERS && !h->stopping;
+    free_now = free_now && of_tenant < OF_A_TENANT && *all < WORKERS && !h->stopping;
     if (free_now) {
         job->next = h->jobs;
         h->jobs = job;
+        ++*all;
     }
     pthread_mutex_unlock(&h->lock);
     return free_now;
 }
 
-static void hand_over(struct hooks *h, const struct job *found)
+/* False: all workers are busy, and who ends first looks again. */
+static bool hand_over(struct hooks *h, const struct job *found)
 {
     struct pool *pool = pool_new();
     struct job *job = pool_alloc(pool, sizeof *job);
+    unsigned all;
     *job = (struct job){.hooks = h,
                         .pool = pool,
                         .id = text_dup(pool, found->id),
                         .hook = text_dup(pool, found->hook),
-                        .tenant = text_dup(pool, found->tenant),
-                        .event = text_dup(pool, found->event),
-                        .body = text_dup(pool, found->body),
-                        .url = text_dup(pool, found->url),
-                        .secret = text_dup(pool, found->secret),
-                        .attempts = found->attempts,
-                        .created_ms = found->created_ms};
-    if (!take(h, job))
+                        .tenant = text_dup(pool, found->tenant)};
+    if (!take(h, job, &all))
         pool_free(pool);
     else if (!lane_post(h->lane, run, job))
         end_job(job);
+    return all < WORKERS;
 }
 
 /* The delivery of each hook that is due longest. */
 static int look(struct hooks *h, struct err *err)
 {
     static const char sql[] =
-        "SELECT d.id, h.id, coalesce(h.tenant, ''), d.event, d.body, h.url, h.secret, d.attempts, "
-        "d.created_at FROM hook AS h JOIN hook_delivery AS d ON d.id = (SELECT id FROM "
-        "hook_delivery WHERE hook = h.id AND state = 'waiting' AND next_at <= ? ORDER BY next_at, "
-        "id LIMIT 1) WHERE h.active ORDER BY d.next_at";
+        "SELECT d.id, h.id, coalesce(h.tenant, '') FROM hook AS h JOIN hook_delivery AS d ON d.id "
+        "= (SELECT id FROM hook_delivery WHERE hook = h.id AND state = 'waiting' AND next_at <= ? "
+        "ORDER BY next_at, id LIMIT 1) WHERE h.active ORDER BY d.next_at";
     auto_pool struct pool *pool = pool_new();
     struct job job = {0};
     auto_read struct db_read r = db_read(h->config.control, err);
@@ -265,9 +264,8 @@ static int look(struct hooks *h, struct err *err)
     auto_rows struct db_rows q = {0};
     if (db_each (&q, r.conn, err, sql, "i", clock_wall_ms()) != 0)
         return -1;
-    while (db_next(&q, pool, "sssssssii", &job.id, &job.hook, &job.tenant, &job.event, &job.body,
-                   &job.url, &job.secret, &job.attempts, &job.created_ms))
-        hand_over(h, &job);
+    while (db_next(&q, pool, "sss", &job.id, &job.hook, &job.tenant) && hand_over(h, &job))
+        ;
     return q.failed ? -1 : 0;
 }
 
