@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/digest.h"
 #include "core/snapshot.h"
 #include "core/text.h"
 #include "http/scope.h"
@@ -82,6 +83,9 @@ struct snapshot *account_snapshot(struct account *account);
 bool account_session_find(struct snapshot *s, struct text cookie_value, const char *host,
                           struct identity *out);
 bool account_token_find(struct snapshot *s, struct text token, struct identity *out);
+/* The same by the token's SHA-256. */
+bool account_token_find_hash(struct snapshot *s, const unsigned char hash[SHA256_BYTES],
+                             struct identity *out);
 /* Tenant by slug or id; NULL if none. */
 struct account_tenant {
     const char *id, *slug, *name;

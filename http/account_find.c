@@ -75,10 +75,16 @@ static void fill_machine(struct identity *who, const struct account_key *key)
 
 bool account_token_find(struct snapshot *s, struct text token, struct identity *out)
 {
-    const struct account_snapshot *whole = (const struct account_snapshot *)s;
     unsigned char hash[SHA256_BYTES];
 
     sha256(token, hash);
+    return account_token_find_hash(s, hash, out);
+}
+
+bool account_token_find_hash(struct snapshot *s, const unsigned char hash[SHA256_BYTES],
+                             struct identity *out)
+{
+    const struct account_snapshot *whole = (const struct account_snapshot *)s;
     const struct account_key *key = account_find_key(whole, ACCOUNT_TOKENS, hash);
     if (key == NULL || (key->expires_ms != 0 && key->expires_ms < clock_wall_ms()))
         return false;

@@ -7,6 +7,8 @@
 #include "core/codec.h"
 #include "core/digest.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TOUCH_MS 10000
@@ -51,10 +53,23 @@ static bool is_at_home(const struct request *r)
            (door->kind == DOOR_CARRIER && strcmp(r->identity.instance, door->instance) == 0);
 }
 
+/* A connection brings the same token again and again, so that it need not be hashed anew. Behind a
+ * proxy the one before may be somebody else's: how far they are alike must not show. */
+static const unsigned char *hash_of(struct conn *conn, struct text token)
+{
+    if (digest_equal(token, text_n(conn->token, conn->token_len)))
+        return conn->token_hash;
+    sha256(token, conn->token_hash);
+    conn->token_len = token.len <= sizeof(conn->token) ? token.len : 0;
+    memcpy(conn->token, token.base, conn->token_len);
+    return conn->token_hash;
+}
+
 /* False: it is nothing, or the call is answered. */
 static bool take_token(struct request *r, struct text token)
 {
-    if (token.len == 0 || !account_token_find(r->call.accounts, token, &r->identity))
+    if (token.len == 0 ||
+        !account_token_find_hash(r->call.accounts, hash_of(r->conn, token), &r->identity))
         return false;
     if (!is_at_home(r)) {
         r->identity = (struct identity){.kind = IDENTITY_ANONYMOUS};
@@ -171,10 +186,10 @@ static void touch(struct request *r)
     struct conn *conn = r->conn;
     if (r->credential.base == NULL)
         return;
-    uint64_t hash = text_hash(r->credential), now = http_loop_now(r->loop);
-    if (hash == conn->touched && now - conn->touched_at < TOUCH_MS)
+    uint64_t now = http_loop_now(r->loop);
+    if (strcmp(r->identity.credential, conn->touched) == 0 && now - conn->touched_at < TOUCH_MS)
         return;
-    conn->touched = hash;
+    (void)snprintf(conn->touched, sizeof(conn->touched), "%s", r->identity.credential);
     conn->touched_at = now;
     account_touch(r->loop->server->config.account, &r->identity, r->call.peer);
 }

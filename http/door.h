@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "core/digest.h"
+#include "http/account.h"
 #include "http/loop.h"
 
 struct lingering;
@@ -32,8 +34,12 @@ struct conn {
     h2o_socket_t *sock;
     char peer[48];
     unsigned peer_len;
-    unsigned uid;                 /* of the admin socket's peer */
-    uint64_t touched, touched_at; /* the credential whose use was told last, and when */
+    unsigned uid;             /* of the admin socket's peer */
+    char touched[ACCOUNT_ID]; /* the credential whose use was told last, by its id, and when */
+    uint64_t touched_at;
+    char token[64]; /* the last one that it brought, whoever's, and its hash */
+    size_t token_len;
+    unsigned char token_hash[SHA256_BYTES];
     /* the sweep's */
     enum conn_phase phase;
     uint64_t since;         /* of the phase, ms */

@@ -213,6 +213,28 @@ test('a wrong token is 401 even where nobody needs one', async () => {
   }
 })
 
+test('several tokens on one connection are judged each by itself, and one that ended meanwhile not at all', async () => {
+  const own = await Server.start()
+  const client = own.connect()
+  const ask = async (token) => {
+    client.write(`GET /whoami HTTP/1.1\r\nHost: ${own.host}\r\n${token ? `Authorization: Bearer ${token}\r\n` : ''}\r\n`)
+    const answer = await client.answer()
+    return answer.status === 200 ? answer.json().name : answer.status
+  }
+  try {
+    const altered = own.token.slice(0, -1) + (own.token.endsWith('0') ? '1' : '0')
+    for (const [token, name] of [[own.token, 'ada'], [own.token, 'ada'], [altered, 401], [own.admin, 'root'], [own.token, 'ada'], ['', null],
+      [own.token + 'x'.repeat(100), 401], ['y'.repeat(64), 401], [own.token, 'ada']])
+      assert.equal(await ask(token), name, token)
+    await own.tell('revoke')
+    assert.equal(await ask(own.token), 401)
+    assert.equal(await ask(own.reader), 'ada')
+  } finally {
+    client.close()
+    await own.end()
+  }
+})
+
 test('npm sends its token as a password', async () => {
   const basic = (t) => ({ authorization: `Basic ${Buffer.from(t).toString('base64')}` })
   assert.equal((await s.request('GET', '/npm/x', { headers: basic(`ada:${s.token}`) })).json().kind, 'token')
