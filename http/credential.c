@@ -184,7 +184,7 @@ static void begin(struct request *r)
 static void touch(struct request *r)
 {
     struct conn *conn = r->conn;
-    if (r->credential.base == NULL)
+    if (r->identity.credential == NULL)
         return;
     uint64_t now = http_loop_now(r->loop);
     if (strcmp(r->identity.credential, conn->touched) == 0 && now - conn->touched_at < TOUCH_MS)

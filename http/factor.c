@@ -332,7 +332,10 @@ int factor_set_mode(struct account *account, const char *user, enum factor_mode 
     if (changed < 0 || (mode == FACTOR_NONE && db_do(tx.conn, err, codes, "z", user) < 0) ||
         db_commit(&tx, err) != 0)
         return -1;
-    return account_reload_people(account, err);
+    int rc = account_reload_people(account, err);
+    if (mode == FACTOR_NONE) /* some tenants ask for one */
+        account_tell_ended(account, user);
+    return rc;
 }
 
 int factor_read(struct account *account, const char *user, struct factor_state *state,

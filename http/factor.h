@@ -31,7 +31,8 @@ int factor_confirm(struct account *account, struct pool *pool, const struct fact
  * one, "wrong_otp"; ERR_TOO_MANY "otp_limited". A user without a second factor passes. */
 int factor_pass(struct account *account, struct pool *pool, const struct factor_show *show,
                 struct err *err);
-/* FACTOR_NONE removes it, begun or in force, with its recovery codes. ERR_NOT_FOUND "no_factor". */
+/* FACTOR_NONE removes it, begun or in force, with its recovery codes, and ends the user's streams
+ * in tenants that ask for one. ERR_NOT_FOUND "no_factor". */
 int factor_set_mode(struct account *account, const char *user, enum factor_mode mode,
                     struct err *err);
 /* New recovery codes; the old ones are void. ERR_NOT_FOUND "no_factor". */

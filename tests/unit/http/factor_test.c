@@ -262,6 +262,29 @@ static void other_sessions_end_when_it_comes_into_force(void **state)
     assert_int_equal(read_number(s->w, "SELECT count(*) FROM recovery_code"), 0);
 }
 
+static void count_ended(void *arg, const char *user)
+{
+    assert_non_null(user);
+    ++*(unsigned *)arg;
+}
+
+static void streams_are_judged_anew_when_it_is_switched_off(void **state)
+{
+    struct scene *s = *state;
+    unsigned told = 0;
+    struct err err;
+
+    begin(s, FACTOR_AUTH_ONLY);
+    struct factor_show shown = show(s, code_of(s, 0));
+    assert_int_equal(factor_confirm(s->w->account, s->w->pool, &shown, s->codes, &err), 0);
+    account_on_ended(s->w->account, count_ended, &told);
+    assert_int_equal(factor_set_mode(s->w->account, s->w->user, FACTOR_AUTH_AND_WRITES, &err), 0);
+    assert_int_equal(told, 0);
+    assert_int_equal(factor_set_mode(s->w->account, s->w->user, FACTOR_NONE, &err), 0);
+    assert_int_equal(told, 1);
+    account_on_ended(s->w->account, NULL, NULL);
+}
+
 #define WITH_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up_scene, tear_down_scene)
 
 int main(void)
@@ -275,6 +298,7 @@ int main(void)
         WITH_SCENE(ten_wrong_codes_close_the_door_also_for_the_right_one),
         cmocka_unit_test(it_is_due_as_its_mode_says_but_not_again_at_once_in_a_session),
         WITH_SCENE(other_sessions_end_when_it_comes_into_force),
+        WITH_SCENE(streams_are_judged_anew_when_it_is_switched_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
