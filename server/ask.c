@@ -2,6 +2,7 @@
 
 #include "core/codec.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #define BODY_MAX (1u << 20)
@@ -92,14 +93,14 @@ int ask_add(struct ask *ask, const char *key, struct text value, struct err *err
 }
 
 /* Titles and causes are others' words: they do not move a terminal's cursor, nor the columns. */
-static void print_plain(struct text value)
+static void print_plain(FILE *to, struct text value)
 {
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.base[i];
         bool c1 = c == 0xc2 && i + 1 < value.len && (unsigned char)value.base[i + 1] < 0xa0;
         if (c1)
             i++;
-        putchar(c1 || c < ' ' || c == 0x7f ? '?' : c);
+        putc(c1 || c < ' ' || c == 0x7f ? '?' : c, to);
     }
 }
 
@@ -108,8 +109,22 @@ static void print_value(const struct json *value)
     if (value == NULL || value->type == JSON_NULL)
         putchar('-');
     else
-        print_plain(value->type == JSON_STRING || value->type == JSON_NUMBER ? value->text
-                                                                             : value->raw);
+        print_plain(stdout, value->type == JSON_STRING || value->type == JSON_NUMBER ? value->text
+                                                                                     : value->raw);
+}
+
+void ask_say(const struct ask *ask, FILE *to, const char *fmt, ...)
+{
+    auto_pool struct pool *pool = pool_new();
+    va_list ap;
+
+    if (ask->client.config.json)
+        return;
+    va_start(ap, fmt);
+    const char *line = pool_vprintf(pool, fmt, ap);
+    va_end(ap);
+    print_plain(to, text_of(line));
+    putc('\n', to);
 }
 
 static void print_row(const struct json *object, const char *columns)

@@ -13,6 +13,8 @@
 #include "server/client.h"
 #include "server/commands.h"
 
+#include <stdio.h>
+
 struct ask {
     struct client client;
     struct pool *pool; /* of the client */
@@ -38,5 +40,9 @@ int ask_list(struct ask *ask, const char *path, struct err *err);
 int ask_follow(struct ask *ask, const char *done, struct err *err);
 /* One more member of doc. */
 int ask_add(struct ask *ask, const char *key, struct text value, struct err *err);
+/* A line for people, unless JSON is asked for. It may hold others' words: they do not move a
+ * terminal's cursor. */
+void ask_say(const struct ask *ask, FILE *to, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* before + arg, escaped + after */
 const char *ask_path(struct ask *ask, const char *before, struct text arg, const char *after);

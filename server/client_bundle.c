@@ -37,15 +37,15 @@ static int download(struct ask *ask, struct text id, const char *out, struct err
     return file_publish(fd, part, out, err);
 }
 
-static void tell_left_out(const struct json *report)
+static void tell_left_out(const struct ask *ask)
 {
-    json_each (note, json_get(report, "left_out")) {
+    json_each (note, json_get(ask->doc, "left_out")) {
         struct text name = TEXT_NONE, range = TEXT_NONE, why = TEXT_NONE;
         struct err err;
         if (json_want_text(note, "name", &name, &err) == 0 &&
             json_want_text(note, "range", &range, &err) == 0 &&
             json_want_text(note, "why", &why, &err) == 0)
-            fprintf(stderr, "  left out: %.*s@%.*s: %.*s\n", TEXT_ARG(name), TEXT_ARG(range),
+            ask_say(ask, stderr, "  left out: %.*s@%.*s: %.*s", TEXT_ARG(name), TEXT_ARG(range),
                     TEXT_ARG(why));
     }
 }
@@ -69,8 +69,7 @@ int bundle_export(struct ask *ask, struct err *err)
     if (ask_follow(ask, NULL, err) != 0 || download(ask, id, out, err) != 0 ||
         ask_get(ask, ask_path(ask, "/api/v1/bundles/", id, ""), err) != 0)
         return -1;
-    if (!ask->client.config.json)
-        tell_left_out(ask->doc);
+    tell_left_out(ask);
     return 0;
 }
 
@@ -116,13 +115,11 @@ int bundle_import(struct ask *ask, struct err *err)
     munmap(map, (size_t)st.st_size);
     if (failed != 0)
         return -1;
-    if (!ask->client.config.json) {
-        json_each (note, json_get(ask->doc, "passed_over")) {
-            struct text name = TEXT_NONE, why = TEXT_NONE;
-            if (json_want_text(note, "name", &name, err) == 0 &&
-                json_want_text(note, "why", &why, err) == 0)
-                fprintf(stderr, "  passed over: %.*s: %.*s\n", TEXT_ARG(name), TEXT_ARG(why));
-        }
+    json_each (note, json_get(ask->doc, "passed_over")) {
+        struct text name = TEXT_NONE, why = TEXT_NONE;
+        if (json_want_text(note, "name", &name, err) == 0 &&
+            json_want_text(note, "why", &why, err) == 0)
+            ask_say(ask, stderr, "  passed over: %.*s: %.*s", TEXT_ARG(name), TEXT_ARG(why));
     }
     return 0;
 }

@@ -40,8 +40,7 @@ void export_refuse(struct export *e, const char *key, struct text value, const s
     json_put_str(&e->report, "detail", why->text);
     json_close(&e->report);
     e->refused++;
-    if (!e->ask->client.config.json)
-        printf("  refused: %s %.*s: %s\n", key, TEXT_ARG(value), why->text);
+    ask_say(e->ask, stdout, "  refused: %s %.*s: %s", key, TEXT_ARG(value), why->text);
 }
 
 static int take_package(struct export *e, struct text name)
@@ -73,9 +72,8 @@ static int take_package(struct export *e, struct text name)
     json_put_int(&e->report, "written", p.written);
     json_put_int(&e->report, "there", p.there);
     json_close(&e->report);
-    if (!e->ask->client.config.json)
-        printf("%.*s: %lld %s, %lld there already\n", TEXT_ARG(name), (long long)p.written,
-               e->target->done, (long long)p.there);
+    ask_say(e->ask, stdout, "%.*s: %lld %s, %lld there already", TEXT_ARG(name),
+            (long long)p.written, e->target->done, (long long)p.there);
     e->written += p.written;
     e->there += p.there;
     pool_free(p.pool);
@@ -119,9 +117,9 @@ static int end_report(struct export *e, struct buf *out, struct err *err)
     e->ask->doc = NULL; /* what is printed is printed here */
     if (e->ask->client.config.json && command_print(out) != 0)
         return err_set(err, ERR_TOO_LARGE, "too_large", "The report is too large to be shown.");
-    if (!e->ask->client.config.json)
-        printf("%zu packages: %lld versions %s, %lld there already, %lld refused\n", e->n_names,
-               (long long)e->written, e->target->done, (long long)e->there, (long long)e->refused);
+    ask_say(e->ask, stdout, "%zu packages: %lld versions %s, %lld there already, %lld refused",
+            e->n_names, (long long)e->written, e->target->done, (long long)e->there,
+            (long long)e->refused);
     fflush(stdout);
     return e->refused == 0 ? 0
                            : err_set(err, ERR_UNPROCESSABLE, "export_incomplete",

@@ -1,27 +1,11 @@
 #include "server/move/mover.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define REPORT_MAX (256u << 20)
 #define TRIES 6
-
-void mover_say(const struct mover *m, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (m->ask->client.config.json)
-        return;
-    va_start(ap, fmt);
-    char *line = pool_vprintf(m->ask->pool, fmt, ap);
-    va_end(ap);
-    for (char *c = line; *c != '\0'; c++) /* names and reasons are others' words */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    puts(line);
-}
 
 static const char *tenant_of(const struct mover *m, struct text name, bool *mapped)
 {
@@ -46,7 +30,8 @@ void mover_refuse(struct mover *m, const char *key, struct text value, const str
     json_put_str(&m->report, "detail", why->text);
     json_close(&m->report);
     m->refused++;
-    mover_say(m, "  refused: %s %.*s: %s", key, TEXT_ARG(text_sub(value, 0, 100)), why->text);
+    ask_say(m->ask, stdout, "  refused: %s %.*s: %s", key, TEXT_ARG(text_sub(value, 0, 100)),
+            why->text);
 }
 
 static bool is_busy(const struct err *err)
@@ -155,13 +140,13 @@ static void take_one(struct mover *m, struct text name, struct err *err)
     if (rc != 0) {
         json_put_str(&m->report, "code", why.code);
         json_put_str(&m->report, "detail", why.text);
-        mover_say(m, "%.*s: refused: %s", TEXT_ARG(text_sub(name, 0, 220)), why.text);
+        ask_say(m->ask, stdout, "%.*s: refused: %s", TEXT_ARG(text_sub(name, 0, 220)), why.text);
         m->refused++;
         *err = why;
     } else {
-        mover_say(m, "%.*s: %lld %s, %lld there already, %lld skipped, %lld refused",
-                  TEXT_ARG(name), (long long)p.added, m->dry_run ? "to take" : "taken",
-                  (long long)p.there, (long long)p.skipped, (long long)p.refused);
+        ask_say(m->ask, stdout, "%.*s: %lld %s, %lld there already, %lld skipped, %lld refused",
+                TEXT_ARG(name), (long long)p.added, m->dry_run ? "to take" : "taken",
+                (long long)p.there, (long long)p.skipped, (long long)p.refused);
     }
     json_put_int(&m->report, "added", p.added);
     json_put_int(&m->report, "there", p.there);
@@ -205,9 +190,10 @@ int mover_close(struct mover *m, struct err *err)
     int rc = 0;
     if (m->ask->client.config.json)
         rc = command_print(&m->out);
-    mover_say(m, "%lld packages: %lld versions %s, %lld there already, %lld skipped, %lld refused",
-              (long long)m->packages, (long long)m->added, m->dry_run ? "to take" : "taken",
-              (long long)m->there, (long long)m->skipped, (long long)m->refused);
+    ask_say(m->ask, stdout,
+            "%lld packages: %lld versions %s, %lld there already, %lld skipped, %lld refused",
+            (long long)m->packages, (long long)m->added, m->dry_run ? "to take" : "taken",
+            (long long)m->there, (long long)m->skipped, (long long)m->refused);
     buf_release(&m->out);
     if (rc == 0 && problem == NULL)
         return 0;

@@ -62,8 +62,6 @@ int mover_call(struct mover *m, struct client *client, const char *method, const
                const struct buf *body, const struct json **doc, struct err *err);
 /* {"KEY":value,"code","detail"} into the report, and a line for people. */
 void mover_refuse(struct mover *m, const char *key, struct text value, const struct err *why);
-/* A line for people, unless JSON is asked for. */
-void mover_say(const struct mover *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* package.c: the whole of one package. */
 int mover_take(struct mover *m, struct mover_package *p, struct err *err);

@@ -96,10 +96,10 @@ static void take_line(struct mover *m, struct text line, struct json_writer *the
     name = text_trim(name);
     hash = text_trim(hash);
     if (take_user(m, name, hash, &why) == 0) {
-        mover_say(m, "user %.*s: %s", TEXT_ARG(text_sub(name, 0, 100)),
-                  m->dry_run ? "to take" : "taken, with the password that they have");
+        ask_say(m->ask, stdout, "user %.*s: %s", TEXT_ARG(text_sub(name, 0, 100)),
+                m->dry_run ? "to take" : "taken, with the password that they have");
     } else if (strcmp(why.code, "user_exists") == 0) {
-        mover_say(m, "user %.*s: there already", TEXT_ARG(text_sub(name, 0, 100)));
+        ask_say(m->ask, stdout, "user %.*s: there already", TEXT_ARG(text_sub(name, 0, 100)));
     } else {
         mover_refuse(m, "user", name, &why);
         return;
@@ -180,10 +180,9 @@ int people_import_tokens(struct mover *m, const struct verdaccio *v, struct err 
         mover_call(m, &m->ask->client, "PUT", "/api/v1/imports/tokens", &body, &doc, err) != 0)
         return -1;
     json_put_int(&m->report, "tokens", (int64_t)n);
-    mover_say(
-        m,
-        "tokens: legacy ones %s as what they were, each from its first use on; %zu that people "
-        "made. JSON Web Tokens cannot be taken over: their users log in again.",
-        m->dry_run ? "would count" : "count", n);
+    ask_say(m->ask, stdout,
+            "tokens: legacy ones %s as what they were, each from its first use on; %zu that people "
+            "made. JSON Web Tokens cannot be taken over: their users log in again.",
+            m->dry_run ? "would count" : "count", n);
     return 0;
 }

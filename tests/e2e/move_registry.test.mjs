@@ -214,6 +214,18 @@ describe('packages go back to plain npm', { timeout: 300000 }, () => {
     assert.deepEqual(names, ['.verdaccio-db.json', '@acme/thing/package.json', ...['0.9.1', '1.0.0', '1.1.0', '2.0.0-rc.1'].map((v) => `@acme/thing/thing-${v}.tgz`), 'acme-plain/acme-plain-5.0.0.tgz', 'acme-plain/package.json'].sort())
   })
 
+  test('to a registry whose words move no cursor', async () => {
+    const rude = createServer((req, res) => {
+      res.writeHead(req.method === 'PUT' ? 403 : 404, { 'content-type': 'application/json' })
+      res.end(JSON.stringify({ error: 'go \u001b[2J\u009b2J away' }))
+    }).listen(0, '127.0.0.1')
+    await new Promise((done) => rude.once('listening', done))
+    const { stdout } = await r.run('registry', 'export', '--tenant', 'acme', '--to', `http://127.0.0.1:${rude.address().port}/`).then(assert.fail, (error) => error)
+    rude.close()
+    assert.match(stdout, /refused: version 1\.0\.0: .*go \?\[2J\?2J away/)
+    assert.doesNotMatch(stdout, /[\u001b\u009b]/)
+  })
+
   test('by publishing to a registry, once, with tags and deprecations', async () => {
     const empty = await Verdaccio.start({ jwt: true })
     try {
