@@ -1,6 +1,7 @@
 /* Packages of any registry that speaks npm's protocol, by a list or by what it says it has. */
 #include "core/err.h"
 #include "core/file.h"
+#include "core/url.h"
 #include "registry/pkgname.h"
 #include "server/move/mover.h"
 #include "server/move/remote.h"
@@ -52,14 +53,16 @@ static int read_document(struct mover *m, struct mover_package *p, struct err *e
 static int read_tarball(struct mover *m, struct mover_package *p, const struct json *manifest,
                         struct text *out, struct err *err)
 {
-    struct text url = TEXT_NONE;
-
-    if (json_need_text(manifest, "dist.tarball", &url, err) != 0)
-        return -1;
-    if (!remote_is_address(url))
-        return err_set(err, ERR_UNPROCESSABLE, "bad_address", "Its dist.tarball is no address.");
     struct chosen *r = m->arg;
-    return remote_get(&r->remote, p->pool, text_c(p->pool, url), MOVER_TARBALL_MAX, out, err);
+    struct text address = TEXT_NONE;
+    const char *origin;
+
+    if (json_need_text(manifest, "dist.tarball", &address, err) != 0)
+        return -1;
+    const char *url = text_c(p->pool, address);
+    if (text_has(address, '\0') || url_origin(p->pool, url, &origin, err) != 0)
+        return err_set(err, ERR_UNPROCESSABLE, "bad_address", "Its dist.tarball is no address.");
+    return remote_get(&r->remote, p->pool, url, MOVER_TARBALL_MAX, out, err);
 }
 
 static const struct mover_source registry_source = {read_document, NULL, read_tarball};

@@ -4,6 +4,7 @@
 #include "core/fetch.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/url.h"
 #include "registry/pkgname.h"
 #include "server/ask.h"
 
@@ -36,29 +37,25 @@ static int judge(const char *url, int status, struct err *err)
                    status, url);
 }
 
-bool remote_is_address(struct text url)
-{
-    return (text_starts(url, "http://") || text_starts(url, "https://")) &&
-           text_is_printable(url) && !text_has(url, ' ');
-}
-
 /* One address. The token goes to the registry itself and nowhere else; what it names elsewhere is
  * no way into private networks. */
 static int ask_once(struct remote *r, struct pool *pool, const char *url, struct text body,
                     size_t max, struct fetch_reply *reply, struct err *err)
 {
-    bool own = text_starts(text_of(url), text_c(pool, r->origin)) &&
-               (url[r->origin.len] == '/' || url[r->origin.len] == '?');
+    const char *origin;
     struct fetch_header headers[3] = {{TEXT("accept"), TEXT("application/json, */*;q=0.5")}};
     struct fetch_request request = {.url = url,
                                     .headers = headers,
                                     .n_headers = 1,
                                     .deadline_ms = DEADLINE_MS,
                                     .max_bytes = max,
-                                    .refuse_private = !own,
                                     .body = body};
     int rc = -1;
 
+    if (url_origin(pool, url, &origin, err) != 0)
+        return -1;
+    bool own = strcmp(origin, r->origin) == 0;
+    request.refuse_private = !own;
     if (body.base != NULL) {
         request.method = "PUT";
         headers[request.n_headers++] =
@@ -91,12 +88,9 @@ int remote_get(struct remote *r, struct pool *pool, const char *url, size_t max,
         struct text to = fetch_header(&reply, "location");
         if (reply.status < 301 || reply.status > 308 || reply.status == 304 || to.len == 0)
             break;
-        if (text_starts(to, "/") && !text_starts(to, "//"))
-            to = text_printf(pool, "%.*s%.*s", TEXT_ARG(r->origin), TEXT_ARG(to));
-        if (!remote_is_address(to))
+        if (url_join(pool, url, text_c(pool, to), &url, err) != 0)
             return err_set(err, ERR_UPSTREAM, "registry_fails",
                            "The registry leads to something that is no address.");
-        url = text_c(pool, to);
     }
     if (judge(url, reply.status, err) != 0)
         return -1;
@@ -147,13 +141,11 @@ int remote_open(struct remote *r, struct ask *ask, const char *address, struct e
 
     while (text_ends(url, "/"))
         url = text_sub(url, 0, url.len - 1);
-    size_t host = text_find(url, ':', 0) + 3;
-    if (!remote_is_address(url) || host >= url.len || text_has(url, '?') || text_has(url, '@'))
+    r->base = text_c(ask->pool, url);
+    if (url_check(r->base, err) != 0 || text_has(url, '?') ||
+        url_origin(ask->pool, r->base, &r->origin, err) != 0)
         return err_set(err, ERR_INVALID, "usage",
                        "Give the address of a registry, such as https://npm.example.org/.");
-    size_t slash = text_find(url, '/', host);
-    r->base = text_c(ask->pool, url);
-    r->origin = text_sub(url, 0, slash);
     if (file != NULL) {
         auto_buf struct buf content = {0};
         buf_init(&content, 8192);

@@ -134,11 +134,13 @@ describe('a registry by its address', { timeout: 300000 }, () => {
       const led = await take(`${address}/`, '--packages', '@acme/liar', '--registry-token-file', file)
       assert.equal(led.report.packages[0].refused[0].code, 'upstream_private')
       assert.deepEqual(seen.map((s) => s[1]), ['Bearer theirs', 'Bearer theirs'])
-      serve(() => {}, (req, res) => (req.headers.authorization === 'Bearer theirs' ? res.end(bytes) : res.writeHead(401).end()))
+      // itself, however it is written: another form of its address, a path from where one is
+      serve((d) => { d.versions['1.0.0'].dist.tarball = `HTTP://127.1:${liar.address().port}/tgz/one` }, (req, res) =>
+        req.headers.authorization !== 'Bearer theirs' ? res.writeHead(401).end() : req.url === '/tgz/one' ? res.writeHead(302, { location: 'two?x' }).end() : res.end(bytes))
       const { code, report } = await take(`${address}/`, '--packages', '@acme/liar', '--registry-token-file', file)
       elsewhere.close()
       assert.deepEqual([code, report.added], [0, 1], JSON.stringify(report))
-      assert.deepEqual(seen.map((s) => s[1]), ['Bearer theirs', 'Bearer theirs'])
+      assert.deepEqual(seen, ['/@acme%2fliar', '/tgz/one', '/tgz/two?x'].map((url) => [url, 'Bearer theirs']))
     })
   })
 })
