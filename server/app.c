@@ -114,6 +114,7 @@ static int open_carrier_tls(struct app *app, struct err *err)
     return owncert_ensure(app->carrier_tls_dir, host, app->pool, &app->carrier_ca, err);
 }
 
+/* Tables only: areas need not be open for that. */
 static int add_routes(struct app *app, struct err *err)
 {
     if (people_routes(app->people, app->router, err) != 0 ||

@@ -273,5 +273,3 @@ int wire_areas(struct app *app, const char *plugins, struct err *err)
     app->people = open_people(app);
     return app->tenants != NULL ? open_sources(app, err) : -1;
 }
-
-/* Tables only: areas need not be open for that. */
