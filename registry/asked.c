@@ -100,6 +100,16 @@ bool asked_to_stage(struct call *c, struct asked *asked)
     return to_change(c, asked, origin_check_stage);
 }
 
+struct change asked_change(struct call *c, const struct asked *asked)
+{
+    return (struct change){.registry = asked->registry,
+                           .pool = c->pool,
+                           .who = c->who,
+                           .accounts = c->accounts,
+                           .tenant = asked->origin.tenant,
+                           .name = asked->name.full};
+}
+
 bool asked_went_well(struct call *c, int failed, const struct err *err)
 {
     if (failed != 0)

@@ -150,16 +150,6 @@ static void get_collaborators(struct call *c)
         call_json(c, 200, &out);
 }
 
-static struct change change_of(struct call *c, const struct asked *a)
-{
-    return (struct change){.registry = a->registry,
-                           .pool = c->pool,
-                           .who = c->who,
-                           .accounts = c->accounts,
-                           .tenant = a->origin.tenant,
-                           .name = a->name.full};
-}
-
 static void put_owner(struct call *c)
 {
     struct asked a;
@@ -168,7 +158,7 @@ static void put_owner(struct call *c)
     struct text user = TEXT_NONE;
     if (!asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     if (asked_went_well(c,
                         call_json_body(c, &doc, &err) != 0 ||
                             json_need_text(doc, "user", &user, &err) != 0 ||
@@ -183,7 +173,7 @@ static void delete_owner(struct call *c)
     struct err err;
     if (!asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     if (asked_went_well(c, change_owner(&change, call_param(c, "user"), false, &err), &err))
         call_bytes(c, 200, "application/json", TEXT("{\"ok\":true}"));
 }
@@ -256,7 +246,7 @@ static void change_api(struct call *c,
     struct err err;
     if (!asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     if (asked_went_well(c, run(c, &change, &err), &err))
         answer_access(c, &a);
 }

@@ -18,16 +18,6 @@
 /* The largest tarball as base64 and its manifest, or a packument with all its versions. */
 #define MAX_DOCUMENT (MOST_TARBALL / 2 * 3)
 
-static struct change change_of(struct call *c, const struct asked *a)
-{
-    return (struct change){.registry = a->registry,
-                           .pool = c->pool,
-                           .who = c->who,
-                           .accounts = c->accounts,
-                           .tenant = a->origin.tenant,
-                           .name = a->name.full};
-}
-
 /* {"ok":true,"success":true,"id":…} */
 static void answer_ok(struct call *c, int status, const struct asked *a)
 {
@@ -113,7 +103,7 @@ static void put_package(struct call *c)
     /* The command's name opened the door for a star only. */
     if (for_star && !asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     switch (document_kind(doc)) {
     case DOCUMENT_PUBLISH:
         publish(c, &a, doc);
@@ -139,7 +129,7 @@ static void put_revision(struct call *c)
     if (!asked_to_write(c, &a) ||
         !asked_went_well(c, document_read(c->pool, c->body, &doc, &err), &err))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     int failed;
     if (document_kind(doc) == DOCUMENT_STARS) {
         star(c, &a, doc);
@@ -165,7 +155,7 @@ static void delete_package(struct call *c)
     struct err err;
     if (!asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     answer_change(c, &a, change_remove(&change, call_param(c, "rev"), &err), &err);
 }
 
@@ -175,7 +165,7 @@ static void delete_tarball(struct call *c)
     struct err err;
     if (!asked_to_prepare(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     struct text version = packument_tarball_version(&a.name, call_param(c, "file"));
     answer_change(c, &a, change_check_detached(&change, version, &err), &err);
 }
@@ -189,7 +179,7 @@ static void put_tag(struct call *c)
     if (!asked_to_write(c, &a) ||
         !asked_went_well(c, json_read(c->pool, c->body, 10, &doc, &err), &err))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     int failed =
         doc->type == JSON_STRING
             ? change_set_tag(&change, call_param(c, "tag"), doc->text, &err)
@@ -204,7 +194,7 @@ static void set_tags(struct call *c, bool replace)
     const struct json *doc;
     if (!asked_to_write(c, &a) || !asked_went_well(c, call_json_body(c, &doc, &err), &err))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     answer_change(c, &a, change_set_tags(&change, doc, replace, &err), &err);
 }
 
@@ -224,7 +214,7 @@ static void delete_tag(struct call *c)
     struct err err;
     if (!asked_to_write(c, &a))
         return;
-    struct change change = change_of(c, &a);
+    struct change change = asked_change(c, &a);
     answer_change(c, &a, change_remove_tag(&change, call_param(c, "tag"), &err), &err);
 }
 

@@ -21,12 +21,7 @@ static bool asked_to_change(struct call *c, struct asked *a, struct change *chan
         return asked_went_well(
             c, err_set(&err, ERR_NOT_FOUND, "package_not_found", "There is no such package here."),
             &err);
-    *change = (struct change){.registry = a->registry,
-                              .pool = c->pool,
-                              .who = c->who,
-                              .accounts = c->accounts,
-                              .tenant = a->origin.tenant,
-                              .name = a->name.full};
+    *change = asked_change(c, a);
     return true;
 }
 

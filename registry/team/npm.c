@@ -331,7 +331,7 @@ static bool read_grant(struct call *c, bool need_permission, struct change *chan
 {
     struct err err;
     const struct json *doc;
-    struct pkgname name;
+    struct asked a = {.registry = c->area, .origin = {ORIGIN_NOBODY, NULL}};
     struct text package = TEXT_NONE;
     const struct account_tenant *org = find_org(c);
     if (org == NULL ||
@@ -342,23 +342,18 @@ static bool read_grant(struct call *c, bool need_permission, struct change *chan
                 (need_permission && json_need_text(doc, "permissions", permission, &err) != 0),
             &err))
         return false;
-    struct origin origin = {ORIGIN_NOBODY, NULL};
-    if (pkgname_split(package, &name))
-        origin = origin_of(c->area, c->pool, c->accounts, &name);
-    if (origin.kind != ORIGIN_TENANT || !text_is(text_of(org->id), origin.tenant)) {
+    if (pkgname_split(package, &a.name))
+        a.origin = origin_of(a.registry, c->pool, c->accounts, &a.name);
+    if (a.origin.kind != ORIGIN_TENANT || !text_is(text_of(org->id), a.origin.tenant)) {
         err_set(&err, ERR_NOT_FOUND, "package_not_found", "\"%s\" has no package \"%.*s\".",
                 org->slug, TEXT_ARG(text_sub(package, 0, 214)));
         call_fail(c, &err);
         return false;
     }
-    *change = (struct change){.registry = c->area,
-                              .pool = c->pool,
-                              .who = c->who,
-                              .accounts = c->accounts,
-                              .tenant = origin.tenant,
-                              .name = package};
-    return asked_went_well(c, origin_check_write(c->area, c->who, &origin, package, &err), &err) &&
-           otp_asked(c->area, c, package);
+    *change = asked_change(c, &a);
+    return asked_went_well(c, origin_check_write(a.registry, c->who, &a.origin, package, &err),
+                           &err) &&
+           otp_asked(a.registry, c, package);
 }
 
 static void put_grant(struct call *c)

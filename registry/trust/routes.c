@@ -30,12 +30,7 @@ static bool asked_to_trust(struct call *c, struct asked *a)
     struct err err;
     if (!asked_to_prepare(c, a) || !asked_went_well(c, check_whole(c, &err), &err))
         return false;
-    struct change change = {.registry = a->registry,
-                            .pool = c->pool,
-                            .who = c->who,
-                            .accounts = c->accounts,
-                            .tenant = a->origin.tenant,
-                            .name = a->name.full};
+    struct change change = asked_change(c, a);
     return asked_went_well(c, change_check_hand_over(&change, &err), &err) &&
            otp_asked(a->registry, c, a->name.full);
 }
