@@ -65,6 +65,8 @@ struct identity {
 /* The scopes of who in a tenant (id); SCOPE_PLATFORM only for admins. */
 uint32_t identity_scopes(const struct identity *who, const char *tenant);
 bool identity_may(const struct identity *who, const char *tenant, uint32_t scopes);
+/* As a member of a tenant (id, or NULL), whatever a token leaves of it; ROLE_NONE: not one. */
+enum role identity_role(const struct identity *who, const char *tenant);
 /* A member of a tenant (id) whose role is withheld until they have a second factor. */
 bool identity_lacks_factor(const struct identity *who, const char *tenant);
 #define FACTOR_LACKS                                                                               \

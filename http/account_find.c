@@ -119,14 +119,17 @@ static uint32_t machine_scopes(const struct identity *who, const char *tenant)
     return who->narrowed & (uint32_t)SCOPE_PACKAGES;
 }
 
-static uint32_t person_scopes(const struct identity *who, const char *tenant)
+enum role identity_role(const struct identity *who, const char *tenant)
 {
-    if (who->admin)
-        return SCOPE_ALL & who->narrowed;
     for (size_t i = 0; tenant != NULL && i < who->n_members; i++)
         if (strcmp(who->members[i].tenant, tenant) == 0)
-            return role_scopes(who->members[i].role) & who->narrowed;
-    return 0;
+            return who->members[i].role;
+    return ROLE_NONE;
+}
+
+static uint32_t person_scopes(const struct identity *who, const char *tenant)
+{
+    return (who->admin ? SCOPE_ALL : role_scopes(identity_role(who, tenant))) & who->narrowed;
 }
 
 uint32_t identity_scopes(const struct identity *who, const char *tenant)

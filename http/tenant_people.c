@@ -22,13 +22,10 @@ static int write_tenant(struct call *c, struct json_writer *w, const struct acco
                         struct err *err)
 {
     struct people *people = c->area;
-    enum role role = ROLE_NONE;
+    enum role role = identity_role(c->who, t->id);
     int64_t members = 0, created = 0;
     long long instances = 0;
 
-    for (size_t m = 0; m < c->who->n_members; m++)
-        if (text_is(text_of(t->id), c->who->members[m].tenant))
-            role = c->who->members[m].role;
     if (read_counts(people, c->pool, t->id, &members, &created, err) != 0 ||
         people->config.count_instances(people->config.arg, t->id, &instances, err) != 0)
         return -1;

@@ -5,8 +5,6 @@
 #include "core/json.h"
 #include "http/account.h"
 
-#include <string.h>
-
 /* A grant's row of package p for user u with read-write. */
 #define GRANTED                                                                                    \
     "EXISTS (SELECT 1 FROM team_package AS g JOIN team_member AS t ON t.tenant = g.tenant"         \
@@ -17,14 +15,6 @@
 /* May member m, who is user u, write package p of the tenant? */
 #define MAY_WRITE                                                                                  \
     "(m.role = 'owner' OR (m.role = 'developer' AND (" OPEN " OR " OWNED " OR " GRANTED ")))"
-
-static bool owns_tenant(const struct permission *ask)
-{
-    for (size_t i = 0; ask->tenant != NULL && i < ask->who->n_members; i++)
-        if (strcmp(ask->who->members[i].tenant, ask->tenant) == 0)
-            return ask->who->members[i].role == ROLE_OWNER;
-    return false;
-}
 
 static int refuse(const struct permission *ask, enum permission_need need, bool open,
                   struct err *err)
@@ -46,7 +36,8 @@ int permission_check(const struct permission *ask, enum permission_need need, st
         ", " GRANTED " FROM package AS p, (SELECT ?2 AS id) AS u WHERE p.name = ?1";
     int64_t owners, open, owned, granted;
     bool trusted = ask->who->kind == IDENTITY_TRUSTED;
-    if (ask->who->admin || owns_tenant(ask) || (trusted && need == PERMISSION_WRITE))
+    if (ask->who->admin || identity_role(ask->who, ask->tenant) == ROLE_OWNER ||
+        (trusted && need == PERMISSION_WRITE))
         return 0;
     if (trusted)
         return err_set(err, ERR_FORBIDDEN, "not_owner",

@@ -9,18 +9,8 @@
 #include "http/limits.h"
 #include "registry/area.h"
 
-#include <string.h>
-
 #define MAX_TEAMS 200
 #define MAX_DESCRIPTION 500
-
-static bool is_owner(const struct identity *who, const char *tenant)
-{
-    for (size_t i = 0; i < who->n_members; i++)
-        if (strcmp(who->members[i].tenant, tenant) == 0)
-            return who->members[i].role == ROLE_OWNER;
-    return false;
-}
 
 int team_check_whole(const struct identity *who, struct err *err)
 {
@@ -32,7 +22,8 @@ int team_check_whole(const struct identity *who, struct err *err)
 
 int team_check_right(const struct identity *who, const char *tenant, struct err *err)
 {
-    if ((is_owner(who, tenant) || who->admin) && identity_may(who, tenant, SCOPE_PACKAGE_PUBLISH))
+    if ((who->admin || identity_role(who, tenant) == ROLE_OWNER) &&
+        identity_may(who, tenant, SCOPE_PACKAGE_PUBLISH))
         return team_check_whole(who, err);
     return err_set(err, ERR_FORBIDDEN, "forbidden",
                    "Only the tenant's owners change its teams, with a token that may publish.");
