@@ -23,11 +23,14 @@
 #define MOST_REPORT ((size_t)4 << 20)
 #define DAY_MS (24 * 3600 * 1000ll)
 #define GC_AGE_MS DAY_MS
+#define AGAIN_MS (3600 * 1000ll) /* of what is due and failed */
 
 struct stock {
     struct registry *registry;
     struct lane *lane;
     atomic_bool stopping;
+    atomic_uint begun;             /* not ended yet: one runs, others wait */
+    int64_t tried_ms[STOCK_KINDS]; /* of stock_daily alone, monotonic; 0: not yet */
 };
 
 struct stock_run {
@@ -55,7 +58,6 @@ static const struct {
     [STOCK_GC] = {"gc", "registry.gc", stock_gc},
     [STOCK_RETENTION] = {"retention", "registry.retention", retention_run},
 };
-#define N_KINDS (sizeof kinds / sizeof kinds[0])
 
 const char *stock_kind_name(enum stock_kind kind)
 {
@@ -140,17 +142,21 @@ static struct text report_of(struct stock_run *run)
     return buf_take(&out, run->pool);
 }
 
+/* ended_at says when all was looked at last: a run of one tenant, or a dry one, leaves it. */
 static int keep_report(struct stock_run *run, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO stock_report (kind, document, ended_at) VALUES (?, ?, ?) ON CONFLICT (kind) "
-        "DO UPDATE SET document = excluded.document, ended_at = excluded.ended_at";
+        "DO UPDATE SET document = excluded.document, ended_at = iif(excluded.ended_at = 0, "
+        "ended_at, excluded.ended_at)";
+    bool whole = run->spec.tenant == NULL && !run->spec.dry_run;
     struct text report = report_of(run);
     auto_tx struct db_tx tx = {0};
     if (report.base == NULL)
         return err_set(err, ERR_TOO_LARGE, "too_large", "The report became too large.");
     if (db_begin(&tx, run->stock->registry->config.control, err) != 0 ||
-        db_do(tx.conn, err, sql, "zsi", kinds[run->spec.kind].name, report, clock_wall_ms()) < 0)
+        db_do(tx.conn, err, sql, "zsi", kinds[run->spec.kind].name, report,
+              whole ? clock_wall_ms() : (int64_t)0) < 0)
         return -1;
     return db_commit(&tx, err);
 }
@@ -186,6 +192,7 @@ static void work(void *arg)
                   kinds[run->spec.kind].name);
     operation_end(operations, run->operation, failed != 0 ? &err : NULL);
     run_free(run);
+    atomic_fetch_sub(&stock->begun, 1);
 }
 
 struct stock *stock_open(struct registry *registry)
@@ -226,8 +233,10 @@ int stock_begin(struct stock *stock, const struct stock_spec *spec, char operati
     int failed = operation_begin(operations, &made, run->operation, err);
     if (failed == 0) {
         memcpy(operation, run->operation, sizeof run->operation);
+        atomic_fetch_add(&stock->begun, 1);
         if (lane_post(stock->lane, work, run))
             return 0;
+        atomic_fetch_sub(&stock->begun, 1);
         failed = busy(err);
         operation_end(operations, run->operation, err);
     }
@@ -235,8 +244,8 @@ int stock_begin(struct stock *stock, const struct stock_spec *spec, char operati
     return failed;
 }
 
-/* When a run of this kind last ended; 0: never. */
-static int64_t last_run(struct stock *stock, const char *kind)
+/* When a whole run of this kind last ended; 0: never. */
+static int64_t last_run(const struct stock *stock, const char *kind)
 {
     static const char sql[] = "SELECT ended_at FROM stock_report WHERE kind = ?";
     auto_pool struct pool *pool = pool_new();
@@ -247,15 +256,26 @@ static int64_t last_run(struct stock *stock, const char *kind)
     return db_get(r.conn, pool, NULL, sql, "z", "i", kind, &at) == 0 ? at : 0;
 }
 
+static bool is_due(const struct stock *stock, enum stock_kind kind)
+{
+    int64_t tried = stock->tried_ms[kind];
+    return (tried == 0 || clock_mono_ms() - tried >= AGAIN_MS) &&
+           last_run(stock, kinds[kind].name) + DAY_MS <= clock_wall_ms();
+}
+
+/* Nothing is put behind what runs: while that goes on for hours, this is called each minute. */
 void stock_daily(struct stock *stock)
 {
     static const enum stock_kind daily[] = {STOCK_RETENTION, STOCK_GC};
     char operation[27];
     struct err err;
+    if (atomic_load(&stock->begun) > 0)
+        return;
     for (size_t i = 0; i < sizeof daily / sizeof daily[0]; i++) {
         struct stock_spec spec = {.kind = daily[i], .older_ms = GC_AGE_MS};
-        if (last_run(stock, kinds[spec.kind].name) + DAY_MS > clock_wall_ms())
+        if (!is_due(stock, spec.kind))
             continue;
+        stock->tried_ms[spec.kind] = clock_mono_ms();
         if (stock_begin(stock, &spec, operation, &err) != 0 && err.kind != ERR_CONFLICT)
             log_error("stock", err.text, NULL);
         return;

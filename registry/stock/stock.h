@@ -16,7 +16,7 @@ struct pool;
 struct registry;
 struct stock;
 
-enum stock_kind { STOCK_VERIFY, STOCK_GC, STOCK_RETENTION };
+enum stock_kind { STOCK_VERIFY, STOCK_GC, STOCK_RETENTION, STOCK_KINDS };
 const char *stock_kind_name(enum stock_kind kind);
 
 struct stock *stock_open(struct registry *registry);
@@ -33,7 +33,7 @@ struct stock_spec {
  * to follow. */
 int stock_begin(struct stock *stock, const struct stock_spec *spec, char operation[27],
                 struct err *err);
-/* What is due once a day; called now and then. */
+/* What is due once a day, when nothing runs; called now and then, by one thread. */
 void stock_daily(struct stock *stock);
 
 /* A run, for those who do it. */
