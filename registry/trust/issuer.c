@@ -9,23 +9,28 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define FRESH_MS (3600 * 1000)
 #define STALE_MS (24ll * 3600 * 1000)
 #define AGAIN_MS 60000
 #define DEADLINE_MS 8000
+#define WAIT_MS                                                                                    \
+    2000 /* for whoever asks already; from then on an issuer that is away holds up one */
 #define MOST_BYTES (256u << 10)
 #define UNREACHABLE ERR_UPSTREAM, "issuer_unreachable"
 
 struct kept {
     char *url; /* of the issuer; NULL: a free place */
     char *jwks;
-    int64_t fetched_at, tried_at; /* wall */
+    int64_t fetched_at, tried_at; /* monotonic; 0: never */
+    bool asking;                  /* since tried_at; its place stays */
 };
 
 struct issuers {
     struct fetcher *fetcher;
-    pthread_mutex_t lock; /* held over a fetch: the keys of one issuer at a time */
+    pthread_mutex_t lock; /* not held over a fetch */
+    pthread_cond_t told;  /* one has ended */
     struct kept kept[ISSUERS_MOST];
 };
 
@@ -39,8 +44,13 @@ static const struct {
 struct issuers *issuers_new(struct fetcher *fetcher)
 {
     struct issuers *issuers = xcalloc(1, sizeof(*issuers));
+    pthread_condattr_t attr;
     issuers->fetcher = fetcher;
     pthread_mutex_init(&issuers->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&issuers->told, &attr);
+    pthread_condattr_destroy(&attr);
     return issuers;
 }
 
@@ -52,6 +62,7 @@ void issuers_free(struct issuers *issuers)
         free(issuers->kept[i].url);
         free(issuers->kept[i].jwks);
     }
+    pthread_cond_destroy(&issuers->told);
     pthread_mutex_destroy(&issuers->lock);
     free(issuers);
 }
@@ -175,45 +186,80 @@ static int find_jwks(struct issuers *issuers, struct pool *pool, const struct is
     return get_json(issuers, pool, where, text_eq(own, other), jwks, err);
 }
 
-/* Its place; the oldest is given up when all are taken. */
+/* Its place; the oldest is given up when all are taken. NULL: all are being asked for. */
 static struct kept *place_of(struct issuers *issuers, struct text url)
 {
-    struct kept *oldest = &issuers->kept[0];
+    struct kept *place = NULL;
     for (int i = 0; i < ISSUERS_MOST; i++) {
         struct kept *k = &issuers->kept[i];
         if (k->url != NULL && text_is(url, k->url))
             return k;
-        if (k->url == NULL || (oldest->url != NULL && k->fetched_at < oldest->fetched_at))
-            oldest = k;
+        if (!k->asking && (place == NULL || k->fetched_at < place->fetched_at))
+            place = k;
     }
-    free(oldest->url);
-    free(oldest->jwks);
-    *oldest = (struct kept){.url = xstrndup(url.base, url.len)};
-    return oldest;
+    if (place == NULL)
+        return NULL;
+    free(place->url);
+    free(place->jwks);
+    *place = (struct kept){.url = xstrndup(url.base, url.len)};
+    return place;
+}
+
+static bool is_usable(const struct kept *k)
+{
+    return k->jwks != NULL && clock_mono_ms() - k->fetched_at < STALE_MS;
+}
+
+/* Its place; when another call asks for what this one needs, what came of that. */
+static struct kept *take(struct issuers *issuers, struct text url, bool anew)
+{
+    struct kept *k = place_of(issuers, url);
+    while (k != NULL && k->asking && (anew || !is_usable(k))) {
+        int64_t end = k->tried_at + WAIT_MS;
+        struct timespec until = {end / 1000, end % 1000 * 1000000};
+        if (pthread_cond_timedwait(&issuers->told, &issuers->lock, &until) != 0)
+            break;
+        k = place_of(issuers, url);
+    }
+    return k;
+}
+
+/* Lets others at the lock meanwhile. */
+static int ask(struct issuers *issuers, struct pool *pool, const struct issuer *issuer,
+               struct kept *k, struct err *err)
+{
+    struct text found;
+    k->asking = true;
+    k->tried_at = clock_mono_ms();
+    pthread_mutex_unlock(&issuers->lock);
+    int failed = find_jwks(issuers, pool, issuer, &found, err);
+    pthread_mutex_lock(&issuers->lock);
+    k->asking = false;
+    if (failed == 0) {
+        free(k->jwks);
+        k->jwks = xstrndup(found.base, found.len);
+        k->fetched_at = clock_mono_ms();
+    }
+    pthread_cond_broadcast(&issuers->told);
+    return failed;
 }
 
 int issuer_keys(struct issuers *issuers, struct pool *pool, const struct issuer *issuer, bool anew,
                 struct text *jwks, struct err *err)
 {
-    struct text found;
     int failed = 0;
     pthread_mutex_lock(&issuers->lock);
-    struct kept *k = place_of(issuers, issuer->url);
-    int64_t now = clock_wall_ms(), age = now - k->fetched_at;
-    bool due = k->jwks == NULL || anew || age > FRESH_MS;
-    if (due && now - k->tried_at > AGAIN_MS) {
-        k->tried_at = now;
-        failed = find_jwks(issuers, pool, issuer, &found, err);
-        if (failed == 0) {
-            free(k->jwks);
-            k->jwks = xstrndup(found.base, found.len);
-            k->fetched_at = now;
-        }
-    } else if (k->jwks == NULL) {
+    struct kept *k = take(issuers, issuer->url, anew);
+    int64_t now = clock_mono_ms();
+    bool due = k != NULL && !k->asking &&
+               (k->jwks == NULL || anew || now - k->fetched_at > FRESH_MS) &&
+               (k->tried_at == 0 || now - k->tried_at > AGAIN_MS);
+    if (due)
+        failed = ask(issuers, pool, issuer, k, err);
+    else if (k == NULL || k->jwks == NULL)
         failed = err_set(err, UNREACHABLE,
                          "The issuer's keys could not be had a moment ago. Try again in a minute.");
-    }
-    bool usable = k->jwks != NULL && now - k->fetched_at < STALE_MS;
+    bool usable = k != NULL && is_usable(k);
     if (usable)
         *jwks = text_of(pool_strdup(pool, k->jwks));
     pthread_mutex_unlock(&issuers->lock);

@@ -34,7 +34,8 @@ int issuer_by_name(struct db_conn *conn, struct pool *pool, struct text name, st
                    struct err *err);
 int issuer_by_url(struct db_conn *conn, struct pool *pool, struct text url, struct issuer *out,
                   struct err *err);
-/* The key set in pool; anew: another one than a minute ago if there is one. Worker; waits for the
- * issuer. ERR_UPSTREAM "issuer_unreachable". */
+/* The key set in pool; anew: another one than a minute ago if there is one. Worker; one call waits
+ * for the issuer, the others that need it for that one, two seconds at most. ERR_UPSTREAM
+ * "issuer_unreachable". */
 int issuer_keys(struct issuers *issuers, struct pool *pool, const struct issuer *issuer, bool anew,
                 struct text *jwks, struct err *err);

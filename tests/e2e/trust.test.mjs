@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Machine, client } from './clients.mjs'
@@ -196,6 +198,31 @@ test('an issuer that changes its keys is asked for them again, but not for every
     other.stop()
     await forget('@acme/red-one')
     await r.run('issuer', 'remove', 'turning')
+  }
+})
+
+test('an issuer that does not answer holds up neither the others nor a publish', { timeout: 120000 }, async () => {
+  const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const iss = `http://localhost:${silent.address().port}`
+  await r.run('issuer', 'add', 'silent', '--address', iss)
+  await trust('@acme/red-one', { repository: 'acme/red-one' })
+  try {
+    const forged = `${b64({ alg: 'RS256' })}.${b64({ iss })}.AA`
+    const strangers = Array.from({ length: 40 }, () => exchange(forged))
+    const began = Date.now()
+    const { status, body } = await exchange(await ci.idToken(job))
+    assert.equal(status, 201)
+    assert.equal((await publish('@acme/red-one', '5.0.0', body.token)).status, 201)
+    assert.ok(Date.now() - began < 6000, `${Date.now() - began} ms`)
+    silent.closeAllConnections()
+    for (const answer of await Promise.all(strangers)) assert.equal(answer.body.code, 'issuer_unreachable')
+  } finally {
+    silent.close()
+    silent.closeAllConnections()
+    await forget('@acme/red-one')
+    await r.run('issuer', 'remove', 'silent')
   }
 })
 
