@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { editor, launch, login, reconnected, shot } from './browser.mjs'
 import { askAll, idle } from './lane.mjs'
-import { alive, chain } from './processes.mjs'
+import { alive, broker, chain, hold } from './processes.mjs'
 import { raw, Redhouse, sleep, until } from './redhouse.mjs'
 
 const away = Number(process.env.AWAY ?? 65) * 1000
@@ -62,11 +62,45 @@ class World {
     }, 90000)
   }
 
-  // Begins to start `late`; answers its Node-RED once there is one.
-  async begin() {
+  async start() {
     const started = await this.r.api('POST', '/api/v1/instances/late/start', {}, this.auth)
     assert.equal(started.status, 202, JSON.stringify(started.body))
+  }
+
+  // Begins to start `late`; keeps its Node-RED once there is one.
+  async begin() {
+    await this.start()
     this.begun = await until('Node-RED begins', () => chain(this.r, this.late).node)
+  }
+
+  // As begin, and the way of `late` is shut before its Node-RED is there. The server has the broker prepare, makes the way anew, and
+  // has the broker start. So the two never run at once until the way is shut: the broker hears of the start only afterwards.
+  // Answers what opens the way again.
+  async beginShut() {
+    const server = this.r.ready.pid, hands = broker(this.r).pid
+    const way = () => statSync(this.way(this.late), { throwIfNoEntry: false })
+    const old = way()?.ctimeMs
+    // The server sets its mode last.
+    const made = () => way() && way().ctimeMs !== old && (way().mode & 0o777) === 0o600
+    await hold(hands)
+    let open
+    try {
+      await this.start()
+      for (const end = Date.now() + 30000; !made();) {
+        assert.ok(Date.now() < end, 'its way to the server is not there')
+        await hold(server)
+        process.kill(hands, 'SIGCONT')
+        await sleep(50)
+        await hold(hands)
+        process.kill(server, 'SIGCONT')
+        await sleep(50)
+      }
+      open = this.shut(this.late)
+    } finally {
+      for (const pid of [server, hands]) process.kill(pid, 'SIGCONT')
+    }
+    this.begun = await until('Node-RED begins', () => chain(this.r, this.late).node)
+    return open
   }
 
   // What the Node-RED of `demo` holds; that it is what storage has shows at the next start.
@@ -296,15 +330,7 @@ describe(`for ${away / 1000} s`, { timeout: 420000 + 2 * away, concurrency: 3 },
       await w.running('demo')
       opens.push(w.shut(w.demo))
       gone = Date.now()
-      const old = statSync(w.way(w.late), { throwIfNoEntry: false })?.mtimeMs
-      const begins = w.begin()
-      // It is made anew for each start, before Node-RED begins.
-      for (const end = Date.now() + 30000; ; await sleep(5)) {
-        assert.ok(Date.now() < end, 'its way to the server is not there')
-        if ((statSync(w.way(w.late), { throwIfNoEntry: false })?.mtimeMs ?? old) !== old) break
-      }
-      opens.push(await until('the way is shut', () => w.shut(w.late)))
-      await begins
+      opens.push(await w.beginShut())
       await until('the log says what it waits for', async () => /waiting for (settings|flows|context)/.test((await w.r.run('instance', 'logs', 'late')).split('\n').slice(-15).join('\n')))
     })
 

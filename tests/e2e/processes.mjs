@@ -1,6 +1,7 @@
 // The processes of one server, as the kernel tells them: who is the broker, the warden, the sandbox, Node-RED.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 // One process: its parent, its name, when it began. A pid with its beginning is one process for ever.
 export function look(pid) {
@@ -28,6 +29,13 @@ function only(list, what) {
 }
 
 export const broker = (r) => only(children(r.ready.pid).filter((p) => p.name === 'redhouse-broker' || p.name === 'redhouse'), 'broker')
+
+// SIGSTOP, until all of its threads stand.
+export async function hold(pid) {
+  process.kill(pid, 'SIGSTOP')
+  const stands = (thread) => (look(`${pid}/task/${thread}`)?.state ?? 'T') === 'T'
+  while (!readdirSync(`/proc/${pid}/task`).every(stands)) await sleep(1)
+}
 
 // Warden, process 1 of the sandbox and Node-RED of the instance with this id; throws while it is not whole.
 export function chain(r, id) {
