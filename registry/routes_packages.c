@@ -255,10 +255,7 @@ static void get_tarball(struct call *c)
         return;
     if (a.origin.kind == ORIGIN_PUBLIC && is_loop(c, &a))
         return;
-    struct policy_view view;
-    struct serve s = {&a, &view, PACKUMENT_FULL};
-    policy_look(a.registry, c->pool, c->who, &a.origin, &view);
-    if (!asked_went_well(c, serve_check(c, &s, packument_tarball_version(&a.name, name), &err),
+    if (!asked_went_well(c, serve_check(c, &a, packument_tarball_version(&a.name, name), &err),
                          &err))
         return;
     struct warm *warm = a.registry->config.warm;

@@ -14,7 +14,7 @@
 
 static const char *const kinds[] = {"dependencies", "optionalDependencies", "peerDependencies"};
 
-static int put_needs(struct json_writer *w, const struct json *version)
+static void put_needs(struct json_writer *w, const struct json *version)
 {
     json_key(w, "needs");
     json_open_array(w);
@@ -29,7 +29,6 @@ static int put_needs(struct json_writer *w, const struct json *version)
             json_close(w);
         }
     json_close_array(w);
-    return 0;
 }
 
 static int read_version(struct call *c, const struct asked *a, struct db_conn *conn,
@@ -101,7 +100,8 @@ static int write_needs(struct call *c, const struct asked *a, struct json_writer
     if (a->origin.kind != ORIGIN_PUBLIC && read_version(c, a, r.conn, &version, err) != 0)
         return -1;
     json_open(w);
-    if (put_needs(w, version) != 0 || put_needed_by(c, a, r.conn, w, &told, err) != 0)
+    put_needs(w, version);
+    if (put_needed_by(c, a, r.conn, w, &told, err) != 0)
         return -1;
     json_close(w);
     db_read_end(&r);

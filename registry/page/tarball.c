@@ -7,6 +7,7 @@
 #include "http/call.h"
 #include "registry/area.h"
 #include "registry/asked.h"
+#include "registry/policy/serve.h"
 #include "registry/semver.h"
 #include "registry/uplink/uplinks.h"
 
@@ -53,8 +54,10 @@ static int open_own(struct call *c, const struct asked *a, struct text which,
     memcpy(id.sha512, sha512.base, sizeof id.sha512);
     out->etag = text_sub(blob_hex(c->pool, &id), 0, 32);
     db_read_end(&r);
-    return blob_open(registry->config.blobs, &id, &fd, &bytes, err) != 0 ? -1
-                                                                         : map(fd, bytes, out, err);
+    if (serve_check(c, a, out->version, err) != 0 ||
+        blob_open(registry->config.blobs, &id, &fd, &bytes, err) != 0)
+        return -1;
+    return map(fd, bytes, out, err);
 }
 
 /* A tag of a public package. */
@@ -86,7 +89,7 @@ static int open_public(struct call *c, const struct asked *a, struct text which,
 {
     struct uplink_file file = {.fd = -1};
 
-    if (find_tag(c, a, which, &out->version, err) != 0)
+    if (find_tag(c, a, which, &out->version, err) != 0 || serve_check(c, a, out->version, err) != 0)
         return -1;
     struct text name =
         text_printf(c->pool, "%.*s-%.*s.tgz", TEXT_ARG(a->name.base), TEXT_ARG(out->version));

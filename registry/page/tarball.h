@@ -14,7 +14,8 @@ struct page_tarball {
     struct text version; /* a tag was resolved */
     int64_t id;          /* of the version's row; 0: a public package's */
 };
-/* which: a version or a tag. ERR_NOT_FOUND "version_not_found". page_tarball_close after use. */
+/* which: a version or a tag. ERR_NOT_FOUND "version_not_found"; ERR_FORBIDDEN "policy": what may
+ * not be had is not looked into either. page_tarball_close after use. */
 int page_tarball_open(struct call *c, const struct asked *a, struct text which,
                       struct page_tarball *out, struct err *err);
 void page_tarball_close(struct page_tarball *t); /* zeroed is fine */

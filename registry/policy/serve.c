@@ -113,21 +113,24 @@ static int build_one(struct pool *pool, const struct serve *s, struct text versi
     return 0;
 }
 
-int serve_check(struct call *c, const struct serve *s, struct text version, struct err *err)
+int serve_check(struct call *c, const struct asked *a, struct text version, struct err *err)
 {
-    const struct asked *a = s->asked;
+    struct policy_view view;
+    struct serve s = {a, &view, PACKUMENT_FULL};
     struct text full = TEXT_NONE;
     struct semver v;
-    if (s->view->n == 0 || !semver_parse(version, &v))
+
+    policy_look(a->registry, c->pool, c->who, &a->origin, &view);
+    if (view.n == 0 || !semver_parse(version, &v))
         return 0;
-    if (!is_public(s)) {
-        if (build_one(c->pool, s, version, &full, err) != 0)
+    if (!is_public(&s)) {
+        if (build_one(c->pool, &s, version, &full, err) != 0)
             return err->kind == ERR_NOT_FOUND ? 0 : -1; /* who opens the file says so */
-    } else if (s->view->full) {
+    } else if (view.full) {
         if (uplinks_refresh(a->registry->uplinks, a->name.full, PACKUMENT_FULL, err) != 0 ||
             uplinks_document(a->registry->uplinks, c->pool, a->name.full, PACKUMENT_FULL, &full,
                              err) != 0)
             return -1;
     }
-    return check(c, s, version, full, err);
+    return check(c, &s, version, full, err);
 }

@@ -47,6 +47,7 @@ const short = { accept: 'application/vnd.npm.install-v1+json' }
 const doc = async (name, who = 'dev', headers = {}) => (await r.api('GET', `/npm/${name.replace('/', '%2f')}`, undefined, { ...as(who), ...headers })).body
 const versions = async (...args) => Object.keys((await doc(...args)).versions)
 const file = (name, version, who = 'dev') => r.api('GET', `/npm/${name}/-/${name.split('/').at(-1)}-${version}.tgz`, undefined, as(who))
+const page = (name, which, part, who = 'dev') => r.api('GET', `/api/v1/packages/${name}/versions/${which}/${part}`, undefined, as(who))
 const publish = (name, version, manifest = {}, who = 'dev') => r.api('PUT', `/npm/${name.replace('/', '%2f')}`, publishDocument(name, version, { manifest }).body, as(who))
 
 describe('public packages', () => {
@@ -64,6 +65,12 @@ describe('public packages', () => {
       assert.equal((await file('aged', '1.1.0')).status, 200, again)
       const refused = await file('aged', '1.2.0')
       assert.deepEqual([refused.status, refused.body], [403, { error: 'aged@1.2.0 is refused here: it is younger than 72 hours.' }])
+    }
+    for (const part of ['contents', 'files/package.json']) {
+      assert.deepEqual([(await page('aged', '1.1.0', part)).status, (await page('aged', '1.1.0', part, 'other')).status], [200, 200], part)
+      const refused = await page('aged', '1.2.0', part)
+      assert.deepEqual([refused.status, refused.body.code, refused.body.detail], [403, 'policy', 'aged@1.2.0 is refused here: it is younger than 72 hours.'], part)
+      assert.equal((await page('aged', 'latest', part)).status, 403, `${part}: a tag means what the uplink means by it`)
     }
     const part = (which) => r.api('GET', `/npm/aged/${which}`, undefined, as('dev'))
     assert.equal((await part('latest')).body.version, '1.1.0')
@@ -128,6 +135,8 @@ describe('private packages', () => {
     assert.equal((await doc('@acme/red-one'))['dist-tags'].latest, '1.0.0')
     assert.equal((await file('@acme/red-one', '1.1.0')).status, 403)
     assert.equal((await file('@acme/red-one', '1.0.0')).status, 200)
+    for (const part of ['contents', 'files/package.json'])
+      assert.deepEqual([(await page('@acme/red-one', '1.1.0', part)).status, (await page('@acme/red-one', '1.0.0', part)).status], [403, 200], part)
     const refused = await publish('@acme/red-one', '1.2.0', { license: 'MIT', scripts: { postinstall: 'x' } })
     assert.deepEqual([refused.status, refused.body.error], [403, '@acme/red-one@1.2.0 may not be published here: it runs a script when it is installed.'])
     assert.match((await publish('@acme/red-two', '1.0.0')).body.error, /it tells no licence/)
