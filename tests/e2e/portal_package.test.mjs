@@ -12,7 +12,7 @@ const limit = { timeout: 120000 }
 const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" rx="8" fill="#fff" stroke="#555"/><script>top.ran = 1</script></svg>'
 const readme = `# Lamp
 
-![the lamp](docs/lamp.svg) ![elsewhere](https://stranger.invalid/x.png) <img src="//stranger.invalid/y.png" alt="nowhere"> <img src="javascript:alert(1)" alt="no script">
+![the lamp](docs/lamp.svg) ![elsewhere](https://stranger.invalid/x.png) <img src="//stranger.invalid/y.png" alt="nowhere"> <img src="javascript:alert(1)" alt="no script"> ![way out](docs/..%2f..%2f..%2f..%2f..%2f..%2fsession)
 
 See [the guide](./docs/guide.md#start), [outside](../../../etc/passwd), [usage](#how-to-use-it), [home](https://example.org/), [bad](javascript:alert(1)), [data](data:text/html,x).
 
@@ -30,7 +30,7 @@ RED.nodes.registerType('lamp-config', { category: 'config' })</script>`
 
 describe('the page of a package', { timeout: 300000 }, () => {
   let r, browser, page, token
-  const strangers = [], dialogs = [], errors = []
+  const strangers = [], dialogs = [], errors = [], asked = []
   const tab = (name) => page.getByRole('navigation', { name: 'Package' }).getByRole('link', { name, exact: true }).click()
   const row = (name) => page.locator('li.row', { has: page.getByText(name, { exact: true }) })
   const content = (name, version, more) => Buffer.from(Object.values(publishDocument(name, version, more).body._attachments)[0].data, 'base64')
@@ -65,6 +65,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
       files: {
         'README.md': readme, 'lamp.js': "RED.nodes.registerType('lamp', f); RED.nodes.registerType('switch off', f); RED.nodes.registerType('lamp-config', f)", 'lamp.html': html,
         'icons/lamp.svg': svg, 'docs/lamp.svg': svg, 'docs/guide.md': '# The guide\n<script>alert(1)</script>', 'examples/all lights.json': '[]', 'page.html': '<script>alert(1)</script>',
+        'page.json': JSON.stringify({ name: '@acme/base', latest: '1.0.0', versions: [], tags: {}, types: [], keywords: [], owners: [{ user: 'eve' }], clashes: [], readme: 'Made up.' }),
       },
     }
     await publish('@acme/base', '1.0.0')
@@ -78,6 +79,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
     page = await context.newPage()
     page.on('dialog', (d) => { dialogs.push(d.message()); void d.dismiss() })
     page.on('pageerror', (error) => errors.push(error.message))
+    page.on('request', (req) => asked.push(new URL(req.url()).pathname))
     page.on('request', (req) => { if (!/^(http:\/\/([\w-]+\.)?localhost:|data:|blob:|about:)/.test(req.url())) strangers.push(req.url()) })
     await login(page, r.url, 'admin', r.password)
   }, limit)
@@ -121,6 +123,22 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await page.goto(`${r.url}/ui/packages/@acme/lamp?tab=files&path=none.txt`)
     await page.getByText('There is no such file').waitFor()
     assert.deepEqual(dialogs, [])
+  })
+
+  test('an address that leads to something else of the API is no page, and nothing is asked of it', limit, async () => {
+    const file = '/packages/@acme/lamp/versions/1.2.0/files/page.json'
+    assert.equal((await r.api('GET', `/api/v1${file}`, undefined, { authorization: `Bearer ${token}` })).body.readme, 'Made up.')
+    asked.length = 0
+    for (const address of [file, `/packages/${encodeURIComponent(file.slice(10))}`, '/packages/..%2ftokens', '/packages/lamp%3fx', `/tenants/..%2f${encodeURIComponent(file.slice(1))}%3f`, '/tenants/%2e%2e%2fsession', '/instances/a%2fb']) {
+      await page.goto(`${r.url}/ui/packages/@acme/base`)
+      await page.getByRole('heading', { name: '@acme/base' }).waitFor()
+      // As the portal's own links do; the server refuses some of these by itself.
+      await page.evaluate((to) => { history.pushState(null, '', to); dispatchEvent(new PopStateEvent('popstate')) }, `/ui${address}`)
+      await page.getByText('There is no such page.').waitFor()
+      assert.deepEqual(asked.filter((path) => /^\/api\/v1\/(?!session$|events$|.*theme(\.css)?$|packages\/@acme\/base$)/.test(path)), [], address)
+    }
+    await page.goto(`${r.url}/ui/packages/@acme%2flamp`)
+    await page.locator('.readme h1', { hasText: 'Lamp' }).waitFor()
   })
 
   test('its nodes look as the palette shows them', limit, async () => {

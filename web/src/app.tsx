@@ -29,6 +29,11 @@ function words(path: string): string[] {
   })
 }
 
+// Anybody can write a link to here, and what stands in it becomes part of the addresses that are asked of the API: a word, or the name
+// of a package, never the way to something else, such as a file of a package that says what a button does.
+const isWord = (text: string) => /^[\w-]+$/.test(text)
+const isPackage = (text: string) => /^(@[^/\\?#%]+\/)?[^@./\\?#%][^/\\?#%]*$/.test(text)
+
 // Whose look a view wears; undefined: it finds out by itself.
 function tenantOf(session: Session, kind: string | undefined, a: string | undefined): string | null | undefined {
   const slug = kind === 'tenants' ? a : kind === 'packages' && a?.startsWith('@') ? a.slice(1) : undefined
@@ -54,13 +59,21 @@ function CodePrompt() {
   )
 }
 
+function NoPage() {
+  document.title = 'Not found · Redhouse'
+  return <Missing text="There is no such page." />
+}
+
 function View({ session, path, onChange }: { session: Session; path: string; onChange: () => void }) {
   const [kind, a, ...rest] = words(path)
-  useLook(tenantOf(session, kind, a))
-  if (kind === 'tenants' && a && rest[0] === 'builds' && rest[1]) return <BuildView key={rest[1]} tenant={a} id={rest[1]} />
+  const name = a && kind === 'packages' ? [a, ...rest].join('/') : ''
+  const proper = !a || (kind === 'packages' ? isPackage(name) : isWord(a))
+  useLook(proper ? tenantOf(session, kind, a) : null)
+  if (!proper) return <NoPage />
+  if (kind === 'tenants' && a && rest[0] === 'builds' && rest[1] && isWord(rest[1])) return <BuildView key={rest[1]} tenant={a} id={rest[1]} />
   if (kind === 'tenants' && a) return <TenantView key={a} slug={a} tab={rest[0] ?? 'instances'} session={session} />
   if (kind === 'instances' && a) return <InstanceView key={a} slug={a} session={session} />
-  if (kind === 'packages' && a) return <PackageView key={path} name={[a, ...rest].join('/')} session={session} />
+  if (name) return <PackageView key={path} name={name} session={session} />
   if (kind === 'account') return <Account onChange={onChange} />
   if (kind === 'tokens') return <Tokens />
   if (kind === 'users' && session.user.admin) return <Users tenants={session.tenants.map((t) => t.slug)} />
@@ -73,8 +86,7 @@ function View({ session, path, onChange }: { session: Session; path: string; onC
   if (kind === 'advisories') return <Advisories admin={session.user.admin} />
   if (kind === 'policy' && session.user.admin) return <Policy />
   if (!kind) return <Home session={session} />
-  document.title = 'Not found · Redhouse'
-  return <Missing text="There is no such page." />
+  return <NoPage />
 }
 
 // What administrators look after, beside the tenants.

@@ -7,10 +7,11 @@ import { fileAddress, fileView, type PagePart } from './page'
 
 const isAbsolute = (address: string) => /^[a-z][a-z0-9+.-]*:|^\/\//i.test(address)
 
-// The file of the package that a relative address means; null if it means none.
+// The file of the package that a relative address means; null if it means none, or leads out of it by a slash in disguise (%2f).
 function fileOf(address: string): string | null {
   try {
-    return decodeURIComponent(new URL(address, 'https://package.invalid/').pathname.slice(1)) || null
+    const file = decodeURIComponent(new URL(address, 'https://package.invalid/').pathname.slice(1))
+    return file === '' || /(^|\/)\.\.?(\/|$)/.test(file) ? null : file
   } catch {
     return null
   }
