@@ -140,6 +140,7 @@ static int look(struct registry *registry, struct pool *pool, const struct pkgna
     return known ? 0 : read_types(registry, pool, name, f, err);
 }
 
+/* cause: why the look failed, kept of what is picked alone: names that do not exist have no end. */
 static int keep(struct registry *registry, struct text name, const struct found *f,
                 struct text cause, struct err *err)
 {
@@ -151,7 +152,8 @@ static int keep(struct registry *registry, struct text name, const struct found 
         "= "
         "?4, types = ?5, url = ?6, deprecated = ?7, updated_at = ?8, looked_at = ?9, cause = NULL";
     static const char failed_sql[] =
-        "INSERT INTO catalogue_public (name, looked_at, cause) VALUES (?1, ?2, ?3)"
+        "INSERT INTO catalogue_public (name, looked_at, cause) SELECT ?1, ?2, ?3 WHERE EXISTS"
+        " (SELECT 1 FROM catalogue_pick WHERE name = ?1)"
         " ON CONFLICT (name) DO UPDATE SET looked_at = ?2, cause = ?3";
     int64_t now = clock_wall_ms();
     auto_tx struct db_tx tx = {0};

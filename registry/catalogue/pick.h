@@ -14,7 +14,7 @@ struct router;
 #define PICKS_MOST 500 /* of a tenant, or of the platform */
 
 int pick_routes(struct registry *registry, struct router *router, struct err *err); /* routes.c */
-/* Asks the uplink about a picked package and keeps what it says; that it failed is kept too.
+/* Asks the uplink about a package and keeps what it says; of a picked one also that it failed.
  * ERR_UNPROCESSABLE "not_node_red". */
 int pick_refresh(struct registry *registry, struct text name, struct err *err);
 /* Once a minute: those that were not looked at for an hour are, by a thread of its own. */

@@ -1,6 +1,7 @@
 // The chosen part of the public catalogue: picked by a tenant or by the platform, in order, with notes; its types from the tarball,
 // its versions from the uplink; the address for Node-REDs elsewhere; node types that two packages register, told to who publishes.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -182,5 +183,13 @@ describe('the public part of a catalogue', limit, () => {
     const installed = await raw(r, 'one.localhost', '/nodes', { method: 'POST', headers: { cookie, origin: `http://one.localhost:${r.port}`, 'content-type': 'application/json' }, body: JSON.stringify({ module: '@far/node-red-far', version: '2.0.0' }) })
     assert.equal(installed.status, 200, installed.text)
     await until('its use is known', async () => (await api('GET', '/packages/@far/node-red-far/users')).body.items?.[0]?.instance === 'one')
+  })
+
+  test('nothing is kept of a package that could not be picked', limit, async () => {
+    for (let i = 0; i < 5; i++) assert.equal((await pick(`nobody-has-this-${i}`)).status, 404)
+    assert.equal((await pick('plain')).status, 422)
+    await r.term()
+    const kept = execFileSync('sqlite3', ['-readonly', join(r.data, 'redhouse.db'), 'SELECT name FROM catalogue_public ORDER BY name'], { encoding: 'utf8' })
+    assert.deepEqual(kept.trim().split('\n'), ['@far/node-red-far', 'node-red-outside', 'node-red-third'])
   })
 })
