@@ -18,11 +18,7 @@ before(async () => {
   outside.add('weak-thing', '1.0.0')
   outside.add('weak-thing', '1.2.0')
   outside.add('needs-weak', '1.0.0', { dependencies: { 'weak-thing': '1.0.0' } })
-  const old = process.env.REDHOUSE_UPLINK
-  process.env.REDHOUSE_UPLINK = outside.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
-  if (old === undefined) delete process.env.REDHOUSE_UPLINK
-  else process.env.REDHOUSE_UPLINK = old
+  r = await Redhouse.start({ uplink: outside.url, args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
   admin = { cookie: await r.login('admin', r.password) }
   for (const [tenant, user] of [['acme', 'dev'], ['beta', 'other']]) {
     assert.equal((await r.api('POST', '/api/v1/tenants', { slug: tenant, name: tenant }, admin)).status, 201)

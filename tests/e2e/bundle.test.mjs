@@ -53,9 +53,7 @@ function add(name, version, manifest = {}) {
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bundle-'))
   uplink = await Uplink.start()
-  process.env.REDHOUSE_UPLINK = uplink.url
-  inside = await Redhouse.start({ args: ['--uplink-timeout', '2s'] })
-  delete process.env.REDHOUSE_UPLINK
+  inside = await Redhouse.start({ uplink: uplink.url, args: ['--uplink-timeout', '2s'] })
   outside = await Redhouse.start({ args: ['--offline'] })
   for (const [name, r] of [['inside', inside], ['outside', outside]]) tokens[name] = await r.token('admin', 'test')
   admin = { cookie: await inside.login('admin', inside.password) }

@@ -36,9 +36,7 @@ describe('the public part of a catalogue', limit, () => {
     outside.add('@far/node-red-far', '2.0.0', nodes('far'))
     outside.add('node-red-third', '1.0.0', nodes('third'))
     outside.add('plain', '1.0.0')
-    process.env.REDHOUSE_UPLINK = outside.url
-    r = await Redhouse.start({ args: ['--platform-scope', '@shared', '--uplink-fresh', '1s', '--uplink-stale', '0s'] })
-    delete process.env.REDHOUSE_UPLINK
+    r = await Redhouse.start({ uplink: outside.url, args: ['--platform-scope', '@shared', '--uplink-fresh', '1s', '--uplink-stale', '0s'] })
     for (const [tenant, user, role] of [['demo', 'ada', 'owner'], ['other', 'eve', 'owner'], ['demo', 'bob', 'viewer']]) {
       if (role === 'owner') await r.run('tenant', 'create', tenant)
       writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)

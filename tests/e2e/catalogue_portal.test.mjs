@@ -35,9 +35,7 @@ describe('the palette in the portal', limit, () => {
   before(async () => {
     outside = await Outside.start()
     for (const [name, ...types] of [['node-red-one', 'one', 'uno'], ['node-red-two', 'two'], ['node-red-all', 'all']]) outside.add(name, '1.2.3', { description: `about ${name}`, ...nodes(...types) })
-    process.env.REDHOUSE_UPLINK = outside.url
-    r = await Redhouse.start()
-    delete process.env.REDHOUSE_UPLINK
+    r = await Redhouse.start({ uplink: outside.url })
     await r.run('tenant', 'create', 'acme')
     token = await r.token('admin', 't')
     browser = await launch()

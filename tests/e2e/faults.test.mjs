@@ -45,11 +45,7 @@ before(async () => {
     more()
   }).listen(0, '127.0.0.1')
   await new Promise((done) => git.huge.once('listening', done))
-  const old = process.env.REDHOUSE_UPLINK
-  process.env.REDHOUSE_UPLINK = git.quiet.url
-  git.r = await Redhouse.start({ args: ['--git-private'] })
-  if (old === undefined) delete process.env.REDHOUSE_UPLINK
-  else process.env.REDHOUSE_UPLINK = old
+  git.r = await Redhouse.start({ uplink: git.quiet.url, args: ['--git-private'] })
   git.admin = await git.r.login('admin', git.r.password)
   await git.r.run('tenant', 'create', 'demo')
   git.clean = await leftovers(git.r, git.admin)
@@ -89,20 +85,16 @@ describe('a git host is given up with a sentence', () => {
 })
 
 describe('without network and stack', () => {
-  let r, admin, stacks, old
+  let r, admin, stacks
 
   before(async () => {
-    old = process.env.REDHOUSE_UPLINK
-    process.env.REDHOUSE_UPLINK = `http://127.0.0.1:${await freePort()}`
     stacks = mkdtempSync('/tmp/rh-stacks-')
-    r = await Redhouse.start({ args: ['--stacks', stacks] })
+    r = await Redhouse.start({ uplink: `http://127.0.0.1:${await freePort()}`, args: ['--stacks', stacks] })
     admin = await r.login('admin', r.password)
     await r.run('tenant', 'create', 'demo')
   }, { timeout: 60000 })
   after(async () => {
     await r?.stop()
-    if (old === undefined) delete process.env.REDHOUSE_UPLINK
-    else process.env.REDHOUSE_UPLINK = old
     rmSync(stacks, { recursive: true, force: true })
   })
 

@@ -23,11 +23,7 @@ before(async () => {
   outside.add('evil', '1.0.0', { age: 50 * day, license: 'MIT' })
   outside.add('weak', '1.0.0', { age: 50 * day, license: 'MIT' })
   outside.add('weak', '1.0.1', { age: 49 * day, license: 'MIT' })
-  const old = process.env.REDHOUSE_UPLINK
-  process.env.REDHOUSE_UPLINK = outside.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
-  if (old === undefined) delete process.env.REDHOUSE_UPLINK
-  else process.env.REDHOUSE_UPLINK = old
+  r = await Redhouse.start({ uplink: outside.url, args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
   admin = { cookie: await r.login('admin', r.password) }
   for (const [tenant, user, role] of [['acme', 'dev', 'developer'], ['acme', 'own', 'owner'], ['beta', 'other', 'owner']]) {
     await r.api('POST', '/api/v1/tenants', { slug: tenant, name: tenant }, admin)

@@ -67,6 +67,7 @@ export async function instanceCookie(r, portalCookie, host) {
 }
 
 export class Redhouse {
+  // options.uplink: its address, instead of that of the environment.
   static async start(options = {}) {
     const r = new Redhouse()
     // Short: paths of Unix sockets have an end.
@@ -78,7 +79,7 @@ export class Redhouse {
     r.password = 'correct horse battery'
     writeFileSync(join(r.data, 'password'), `${r.password}\n`)
     await r.run('init', '--admin', 'admin', '--password-file', join(r.data, 'password'),
-      ...(process.env.REDHOUSE_UPLINK ? ['--uplink', process.env.REDHOUSE_UPLINK] : []))
+      ...(r.env().REDHOUSE_UPLINK ? ['--uplink', r.env().REDHOUSE_UPLINK] : []))
     await r.serve()
     return r
   }
@@ -94,7 +95,7 @@ export class Redhouse {
   }
 
   env() {
-    return { ...process.env, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0', UBSAN_OPTIONS: 'print_stacktrace=1' }
+    return { ...process.env, ...(this.options.uplink && { REDHOUSE_UPLINK: this.options.uplink }), ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0', UBSAN_OPTIONS: 'print_stacktrace=1' }
   }
 
   async serve() {

@@ -115,11 +115,7 @@ class Upstream {
 let upstream
 before(async () => {
   upstream = await Upstream.start()
-  const old = process.env.REDHOUSE_UPLINK
-  process.env.REDHOUSE_UPLINK = upstream.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--uplink-stale', '0s', '--platform-scope', '@shared'] })
-  if (old === undefined) delete process.env.REDHOUSE_UPLINK
-  else process.env.REDHOUSE_UPLINK = old
+  r = await Redhouse.start({ uplink: upstream.url, args: ['--uplink-fresh', '1s', '--uplink-stale', '0s', '--platform-scope', '@shared'] })
   admin = await people(r, bearer)
 }, { timeout: 120000 })
 after(async () => {

@@ -71,11 +71,7 @@ const manifest = async (spec, list, how = {}) => {
 
 before(async () => {
   upstream = await Upstream.start()
-  const old = process.env.REDHOUSE_UPLINK
-  process.env.REDHOUSE_UPLINK = upstream.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s'] })
-  if (old === undefined) delete process.env.REDHOUSE_UPLINK
-  else process.env.REDHOUSE_UPLINK = old
+  r = await Redhouse.start({ uplink: upstream.url, args: ['--uplink-fresh', '1s'] })
   admin = { cookie: await r.login('admin', r.password) }
   await r.run('tenant', 'create', 'acme')
   await r.api('POST', '/api/v1/users', { name: 'dev', password: 'correct horse', tenant: 'acme', role: 'developer' }, admin)

@@ -13,9 +13,7 @@ import { Redhouse, binary, root, sleep, until } from './redhouse.mjs'
 let r, one, two, cdn, admin, token, dev
 before(async () => {
   ;[one, two, cdn] = [await Uplink.start(), await Uplink.start(), await Uplink.start()]
-  process.env.REDHOUSE_UPLINK = one.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--uplink-stale', '1h'] })
-  delete process.env.REDHOUSE_UPLINK
+  r = await Redhouse.start({ uplink: one.url, args: ['--uplink-fresh', '1s', '--uplink-stale', '1h'] })
   token = await r.token('admin', 'test')
   admin = { cookie: await r.login('admin', r.password) }
   for (const slug of ['acme', 'beta']) assert.equal((await api('POST', '/tenants', { slug, name: slug })).status, 201)

@@ -13,9 +13,7 @@ const limit = { timeout: 60000 }
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uplinks-'))
   ;[one, two] = [await Uplink.start(), await Uplink.start()]
-  process.env.REDHOUSE_UPLINK = one.url
-  r = await Redhouse.start()
-  delete process.env.REDHOUSE_UPLINK
+  r = await Redhouse.start({ uplink: one.url })
   browser = await launch()
   page = await (await browser.newContext()).newPage()
   page.setDefaultTimeout(15000)

@@ -16,10 +16,8 @@ const limit = { timeout: 120000 }
 let far, near, verdaccio, folder, admin, token
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uplinks-'))
-  process.env.REDHOUSE_UPLINK = 'http://127.0.0.1:9' // nothing else goes out
-  near = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--uplink-stale', '0s'] })
-  far = await Redhouse.start()
-  delete process.env.REDHOUSE_UPLINK
+  near = await Redhouse.start({ uplink: 'http://127.0.0.1:9', args: ['--uplink-fresh', '1s', '--uplink-stale', '0s'] }) // nothing else goes out
+  far = await Redhouse.start({ uplink: 'http://127.0.0.1:9' })
   verdaccio = await Verdaccio.start()
   admin = { cookie: await near.login('admin', near.password) }
   token = await near.token('admin', 'test')

@@ -8,9 +8,7 @@ let r, uplink, other, token, admin
 before(async () => {
   uplink = await Uplink.start()
   other = await Uplink.start()
-  process.env.REDHOUSE_UPLINK = uplink.url
-  r = await Redhouse.start({ args: ['--uplink-fresh', '1s', '--uplink-stale', '0s', '--uplink-timeout', '2s'] })
-  delete process.env.REDHOUSE_UPLINK
+  r = await Redhouse.start({ uplink: uplink.url, args: ['--uplink-fresh', '1s', '--uplink-stale', '0s', '--uplink-timeout', '2s'] })
   token = await r.token('admin', 'test')
   admin = { cookie: await r.login('admin', r.password) }
 }, { timeout: 120000 })
