@@ -1,4 +1,5 @@
 // Chromium for a test.
+import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +24,20 @@ export function mapped(domain) {
 export async function shot(page, name) {
   mkdirSync(shots, { recursive: true })
   await page.screenshot({ path: join(shots, `${name}.png`) })
+}
+
+// Nothing is wider than a narrow window; what is seen is kept as pictures.
+export async function fits(page, name) {
+  await page.waitForFunction(() => !document.querySelector('.skeleton'))
+  await shot(page, name)
+  for (const scheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme: scheme })
+    await page.setViewportSize({ width: 400, height: 800 })
+    const [has, may] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth])
+    assert.ok(has <= may, `${name}: ${has} > ${may}`)
+    await shot(page, `${name}-400-${scheme}`)
+  }
+  await page.setViewportSize({ width: 1280, height: 800 })
 }
 
 // Logs in at the portal by its form.

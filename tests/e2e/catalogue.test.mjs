@@ -1,8 +1,6 @@
 // What Manage Palette is told: each tenant's nodes and those that all share, with types, keywords, times and deprecation, as they
 // are published, and nothing of the others.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { publishDocument } from './publish.mjs'
 import { npm, raw, Redhouse } from './redhouse.mjs'
@@ -42,8 +40,7 @@ describe('the catalogue', limit, () => {
     r = await Redhouse.start({ args: ['--platform-scope', '@shared'] })
     for (const [tenant, user, slug] of [['demo', 'ada', 'one'], ['other', 'eve', 'two']]) {
       await r.run('tenant', 'create', tenant)
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', 'owner')
+      await r.member(tenant, user, 'owner')
       await r.run('instance', 'create', `${tenant}/${slug}`)
     }
     ada = await r.token('ada', 't')

@@ -39,8 +39,7 @@ describe('the public part of a catalogue', limit, () => {
     r = await Redhouse.start({ uplink: outside.url, args: ['--platform-scope', '@shared', '--uplink-fresh', '1s', '--uplink-stale', '0s'] })
     for (const [tenant, user, role] of [['demo', 'ada', 'owner'], ['other', 'eve', 'owner'], ['demo', 'bob', 'viewer']]) {
       if (role === 'owner') await r.run('tenant', 'create', tenant)
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', role)
+      await r.member(tenant, user, role)
     }
     ;[ada, eve, bob, admin] = await Promise.all(['ada', 'eve', 'bob', 'admin'].map((user) => r.token(user, 't')))
     await publish('@demo/node-red-own', '1.0.0', nodes('own'))

@@ -2,7 +2,7 @@
 // elsewhere, and node types that clash. Wide and narrow, light and dark.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { launch, login, shot } from './browser.mjs'
+import { fits, launch, login } from './browser.mjs'
 import { Outside } from './outside.mjs'
 import { publishDocument } from './publish.mjs'
 import { Redhouse } from './redhouse.mjs'
@@ -18,18 +18,6 @@ describe('the palette in the portal', limit, () => {
     await page.getByRole('button', { name: 'Pick a package' }).click()
     for (const [field, text] of Object.entries({ name, badge, note })) await page.locator(`dialog input[name=${field}]`).fill(text)
     await page.getByRole('button', { name: 'Pick', exact: true }).click()
-  }
-  async function fits(name) {
-    await page.waitForFunction(() => !document.querySelector('.skeleton'))
-    await shot(page, `palette-${name}`)
-    for (const scheme of ['dark', 'light']) {
-      await page.emulateMedia({ colorScheme: scheme })
-      await page.setViewportSize({ width: 400, height: 800 })
-      const [has, may] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth])
-      assert.ok(has <= may, `${name}: ${has} > ${may}`)
-      await shot(page, `palette-${name}-400-${scheme}`)
-    }
-    await page.setViewportSize({ width: 1280, height: 800 })
   }
 
   before(async () => {
@@ -69,7 +57,7 @@ describe('the palette in the portal', limit, () => {
     await page.locator('dialog input[name=note]').fill('<b>ask</b> Ada')
     await page.getByRole('button', { name: 'Save' }).click()
     await row('node-red-one').getByText('<b>ask</b> Ada').waitFor()
-    await fits('tenant')
+    await fits(page, 'palette-tenant')
     await page.getByRole('button', { name: 'Remove node-red-two' }).click()
     await row('node-red-two').waitFor({ state: 'detached' })
   })
@@ -80,7 +68,7 @@ describe('the palette in the portal', limit, () => {
     await page.getByRole('heading', { name: 'Palette' }).waitFor()
     await pick('node-red-all', 'for all', '')
     await row('node-red-all').waitFor()
-    await fits('platform')
+    await fits(page, 'palette-platform')
     await page.goto(`${r.url}/ui/tenants/acme/palette`)
     await row('node-red-all').waitFor()
     assert.equal(await row('node-red-all').getByRole('button').count(), 0)
@@ -90,7 +78,7 @@ describe('the palette in the portal', limit, () => {
     await page.getByRole('button', { name: 'Make an address' }).click()
     const url = await page.locator('.notice code').innerText()
     assert.equal((await fetch(url)).status, 200)
-    await fits('address')
+    await fits(page, 'palette-address')
     await page.reload()
     await page.getByRole('button', { name: 'End the address' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click()
@@ -105,6 +93,6 @@ describe('the palette in the portal', limit, () => {
     assert.equal((await r.api('PUT', '/npm/@acme%2fclash', body, { authorization: `Bearer ${token}` })).status, 201)
     await page.goto(`${r.url}/ui/packages/@acme/clash?tab=nodes`)
     await page.getByText('The node type "one" is registered by node-red-one too').waitFor()
-    await fits('clash')
+    await fits(page, 'palette-clash')
   })
 })

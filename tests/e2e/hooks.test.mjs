@@ -59,8 +59,7 @@ before(async () => {
   admin = { cookie: await r.login('admin', r.password) }
   for (const [tenant, user, role] of [['acme', 'ada', 'owner'], ['acme', 'dev', 'developer'], ['beta', 'eve', 'owner']]) {
     if (role === 'owner') await r.run('tenant', 'create', tenant)
-    writeFileSync(join(r.data, 'word'), `${user} has a password\n`)
-    await r.run('user', 'create', user, '--password-file', join(r.data, 'word'), '--tenant', tenant, '--role', role)
+    await r.member(tenant, user, role)
   }
   token = await r.token('ada', 't')
   owner = { authorization: `Bearer ${token}` }

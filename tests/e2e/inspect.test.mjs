@@ -1,8 +1,6 @@
 // What people may look at of an instance's insides: its settings.js and the revisions of its flows.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { instanceCookie, raw, Redhouse } from './redhouse.mjs'
 
@@ -24,8 +22,7 @@ describe('the insides of an instance', () => {
     r = await Redhouse.start()
     await r.run('tenant', 'create', 'demo')
     for (const [user, role] of [['olga', 'owner'], ['dan', 'developer'], ['vic', 'viewer'], ['dash', 'dashboard']]) {
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', 'demo', '--role', role)
+      await r.member('demo', user, role)
       who[user] = await r.login(user, `${user} has a password`)
     }
     await r.run('instance', 'create', 'demo/one')

@@ -2,7 +2,7 @@
 // serves cannot drive an editor.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { alive, chain } from './processes.mjs'
@@ -59,8 +59,7 @@ describe('two tenants', () => {
     r = await Redhouse.start()
     for (const [tenant, user] of [['demo', 'ada'], ['other', 'eve']]) {
       await r.run('tenant', 'create', tenant)
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', 'owner')
+      await r.member(tenant, user, 'owner')
     }
     await r.run('instance', 'create', 'demo/one')
     await r.run('instance', 'create', 'other/two')

@@ -1,8 +1,6 @@
 // Which instance has which version of a package: told by its runtime, kept by the server, shown to those who may see the
 // instance and to nobody else.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { publishDocument } from './publish.mjs'
 import { instanceCookie, raw, Redhouse, until } from './redhouse.mjs'
@@ -27,8 +25,7 @@ describe('the packages of instances', limit, () => {
     r = await Redhouse.start({ args: ['--platform-scope', '@shared'] })
     for (const [tenant, user, slug] of [['demo', 'ada', 'one'], ['other', 'eve', 'two']]) {
       await r.run('tenant', 'create', tenant)
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', 'owner')
+      await r.member(tenant, user, 'owner')
       await r.run('instance', 'create', `${tenant}/${slug}`)
     }
     ada = await r.token('ada', 't')

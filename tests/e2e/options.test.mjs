@@ -1,7 +1,5 @@
 // Options that open a door: self-registration, anonymous reads, a scope that all share. Shut, they are shut.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { client, Machine } from './clients.mjs'
 import { publishDocument } from './publish.mjs'
@@ -16,8 +14,7 @@ async function people(r) {
   const tokens = {}
   for (const [tenant, user] of [['demo', 'ada'], ['other', 'eve']]) {
     await r.run('tenant', 'create', tenant)
-    writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-    await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', 'developer')
+    await r.member(tenant, user, 'developer')
     tokens[user] = await r.token(user, 't')
   }
   return tokens

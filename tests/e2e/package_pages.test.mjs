@@ -2,8 +2,6 @@
 // downloaded, versions, tags and owners by hand, and a tarball that is uploaded.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { publishDocument } from './publish.mjs'
 import { raw, Redhouse } from './redhouse.mjs'
@@ -40,8 +38,7 @@ describe('what there is to know of a package', limit, () => {
     r = await Redhouse.start({ args: ['--platform-scope', '@shared'] })
     for (const [tenant, user, role] of [['demo', 'ada', 'owner'], ['other', 'eve', 'owner'], ['demo', 'bob', 'viewer']]) {
       if (role === 'owner') await r.run('tenant', 'create', tenant)
-      writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-      await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', role)
+      await r.member(tenant, user, role)
     }
     ada = await r.token('ada', 't')
     eve = await r.token('eve', 't')

@@ -1,10 +1,8 @@
 // The page of a package in Chromium: README with its own pictures and links, versions and tags, nodes as the palette shows them, files,
 // dependencies, usage, owners; a tarball that is dropped. Wide and narrow, light and dark.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { launch, login, shot } from './browser.mjs'
+import { fits, launch, login, shot } from './browser.mjs'
 import { publishDocument } from './publish.mjs'
 import { Redhouse, until } from './redhouse.mjs'
 
@@ -40,25 +38,11 @@ describe('the page of a package', { timeout: 300000 }, () => {
     const answer = await r.api('PUT', `/npm/${name.replace('/', '%2f')}`, body, { authorization: `Bearer ${token}` })
     assert.equal(answer.status, 201, JSON.stringify(answer.body))
   }
-  // Nothing is wider than a narrow window; what is seen is kept as pictures.
-  async function fits(name) {
-    await page.waitForFunction(() => !document.querySelector('.skeleton'))
-    await shot(page, `package-${name}`)
-    for (const scheme of ['dark', 'light']) {
-      await page.emulateMedia({ colorScheme: scheme })
-      await page.setViewportSize({ width: 400, height: 800 })
-      const [has, may] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth])
-      assert.ok(has <= may, `${name}: ${has} > ${may}`)
-      await shot(page, `package-${name}-400-${scheme}`)
-    }
-    await page.setViewportSize({ width: 1280, height: 800 })
-  }
 
   before(async () => {
     r = await Redhouse.start()
     await r.run('tenant', 'create', 'acme')
-    writeFileSync(join(r.data, 'eve.password'), 'eve has a password\n')
-    await r.run('user', 'create', 'eve', '--password-file', join(r.data, 'eve.password'), '--tenant', 'acme', '--role', 'viewer')
+    await r.member('acme', 'eve', 'viewer')
     token = await r.token('admin', 't')
     const more = {
       readme, manifest: { description: 'lights and switches', 'node-red': { nodes: { lamp: 'lamp.js' } }, dependencies: { '@acme/base': '^1.0.0', lodash: '^4.17.0' } },
@@ -99,7 +83,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
     assert.deepEqual(links, {
       'the guide': '/ui/packages/@acme/lamp?tab=files&path=docs%2Fguide.md', outside: '/ui/packages/@acme/lamp?tab=files&path=etc%2Fpasswd', usage: '#how-to-use-it', home: 'https://example.org/',
     })
-    await fits('readme')
+    await fits(page, 'package-readme')
     await page.getByText('usage', { exact: true }).click()
     await until('it scrolls', () => page.evaluate(() => scrollY > 300))
     await page.getByText('the guide', { exact: true }).click()
@@ -108,13 +92,13 @@ describe('the page of a package', { timeout: 300000 }, () => {
   })
 
   test('its files are looked through, as text and pictures, in each version', limit, async () => {
-    await fits('file')
+    await fits(page, 'package-file')
     await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'docs' }).click()
     await page.getByRole('link', { name: 'lamp.svg' }).click()
     await page.locator('.picture img').waitFor()
     await tab('Files')
     await page.locator('.files li', { hasText: 'examples/' }).waitFor()
-    await fits('files')
+    await fits(page, 'package-files')
     await page.getByRole('link', { name: 'page.html' }).click()
     await page.locator('pre.file', { hasText: '<script>' }).waitFor()
     await page.getByLabel('Version').selectOption('1.0.0')
@@ -148,13 +132,13 @@ describe('the page of a package', { timeout: 300000 }, () => {
     assert.equal(await lamp.evaluate((el) => getComputedStyle(el).backgroundColor), 'rgb(243, 211, 123)')
     await page.getByRole('heading', { name: 'Configuration' }).waitFor()
     await page.getByRole('link', { name: 'all lights' }).waitFor()
-    await fits('nodes')
+    await fits(page, 'package-nodes')
   })
 
   test('dependencies both ways, usage and downloads', limit, async () => {
     await tab('Dependencies')
     await page.getByRole('link', { name: '@acme/base' }).waitFor()
-    await fits('needs')
+    await fits(page, 'package-needs')
     await page.getByRole('link', { name: '@acme/base' }).click()
     await page.getByRole('heading', { name: '@acme/base' }).waitFor()
     await tab('Dependencies')
@@ -163,14 +147,14 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await tab('Usage')
     await page.getByText('5 downloads in the last 7 days').waitFor()
     await page.getByText('No instance has it').waitFor()
-    await fits('usage')
+    await fits(page, 'package-usage')
   })
 
   test('of a public package the page says who uses it, and of one that nobody has that it is not here', limit, async () => {
     await page.goto(`${r.url}/ui/packages/node-red`)
     await page.getByText('a public package').waitFor()
     await page.getByRole('region', { name: 'Instances' }).getByRole('link', { name: 'acme/one' }).waitFor()
-    await fits('public')
+    await fits(page, 'package-public')
     await page.goto(`${r.url}/ui/packages/nobody-has-this`)
     await page.getByText('This cannot be shown').waitFor()
     await page.goto(`${r.url}/ui/packages/@acme/lamp`)
@@ -178,7 +162,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
 
   test('a version is tagged, deprecated and unpublished, each after asking', limit, async () => {
     await tab('Versions')
-    await fits('versions')
+    await fits(page, 'package-versions')
     await page.getByRole('button', { name: 'Tag 1.0.0' }).click()
     await page.locator('dialog input[name=tag]').fill('1.x')
     await page.getByRole('button', { name: 'Add the tag' }).click()
@@ -197,7 +181,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await row('1.1.0').getByText('Deprecated').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Unpublish 1.0.0' }).click()
     await page.getByRole('dialog').getByText('stays taken for ever').waitFor()
-    await fits('unpublish')
+    await fits(page, 'package-unpublish')
     await page.getByRole('dialog').getByRole('button', { name: 'Unpublish' }).click()
     await row('1.0.0').waitFor({ state: 'detached' })
     assert.equal(await page.getByRole('list', { name: 'Versions' }).locator('> li').count(), 3)
@@ -211,7 +195,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await page.getByLabel('User name').fill('eve')
     await page.getByRole('button', { name: 'Add owner' }).click()
     await page.getByRole('button', { name: 'Remove eve' }).waitFor()
-    await fits('owners')
+    await fits(page, 'package-owners')
     await page.getByRole('button', { name: 'Remove eve' }).click()
     await page.getByRole('button', { name: 'Remove eve' }).waitFor({ state: 'detached' })
     assert.ok(await page.getByRole('button', { name: 'Remove admin' }).isDisabled())
@@ -229,7 +213,7 @@ describe('the page of a package', { timeout: 300000 }, () => {
     await page.getByText('not a .tgz').waitFor()
     await page.getByText('not a name of this tenant').waitFor()
     await row('@acme/up').waitFor()
-    await fits('publish')
+    await fits(page, 'package-publish')
     const data = await page.evaluateHandle((text) => {
       const transfer = new DataTransfer()
       transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], 'up-1.1.0.tgz', { type: 'application/gzip' }))

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { publishDocument } from './publish.mjs'
@@ -33,8 +32,7 @@ before(async () => {
   r = await Redhouse.start()
   for (const [tenant, user] of [['acme', 'ada'], ['beta', 'eve']]) {
     await r.run('tenant', 'create', tenant)
-    writeFileSync(join(r.data, 'word'), `${user} has a password\n`)
-    await r.run('user', 'create', user, '--password-file', join(r.data, 'word'), '--tenant', tenant, '--role', 'owner')
+    await r.member(tenant, user, 'owner')
   }
   token = await r.token('ada', 't')
   ada = { authorization: `Bearer ${token}` }

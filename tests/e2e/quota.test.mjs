@@ -1,10 +1,8 @@
 // What a tenant may keep, and which pre-releases stay.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { launch, login, shot } from './browser.mjs'
 import { Machine, client } from './clients.mjs'
-import { publishDocument } from './publish.mjs'
 import { Redhouse } from './redhouse.mjs'
 
 let r, token, ada, dev, eve
@@ -21,8 +19,7 @@ before(async () => {
   r = await Redhouse.start()
   for (const [tenant, user, role] of [['acme', 'ada', 'owner'], ['acme', 'dev', 'developer'], ['beta', 'eve', 'owner']]) {
     if (role === 'owner') await r.run('tenant', 'create', tenant)
-    writeFileSync(`${r.data}/word`, `${user} has a password\n`)
-    await r.run('user', 'create', user, '--password-file', `${r.data}/word`, '--tenant', tenant, '--role', role)
+    await r.member(tenant, user, role)
   }
   token = await r.token('ada', 't')
   ada = { authorization: `Bearer ${token}` }

@@ -174,6 +174,13 @@ export class Redhouse {
     return answer.headers.get('set-cookie').split(';')[0]
   }
 
+  // A new user NAME of a tenant, with the password "NAME has a password".
+  async member(tenant, name, role) {
+    const file = join(this.data, `${name}.password`)
+    writeFileSync(file, `${name} has a password\n`)
+    await this.run('user', 'create', name, '--password-file', file, '--tenant', tenant, '--role', role)
+  }
+
   async token(user, name, ...args) {
     return (await this.run('token', 'create', '--user', user, '--name', name, ...args)).trim()
   }

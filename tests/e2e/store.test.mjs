@@ -42,8 +42,7 @@ const run = async (...args) => {
 before(async () => {
   r = await Redhouse.start()
   await r.run('tenant', 'create', 'acme')
-  writeFileSync(join(r.data, 'word'), 'ada has a password\n')
-  await r.run('user', 'create', 'ada', '--password-file', join(r.data, 'word'), '--tenant', 'acme', '--role', 'owner')
+  await r.member('acme', 'ada', 'owner')
   token = await r.token('ada', 't')
 }, { timeout: 120000 })
 after(async () => r?.stop())

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { gitServer, repository } from './gitserver.mjs'
 import { document, leftovers, tgz } from './leftovers.mjs'
 import { binary, instanceCookie, raw, Redhouse, until } from './redhouse.mjs'
@@ -38,8 +37,7 @@ describe('what belongs to another tenant', () => {
     for (const [tenant, people] of [['demo', ['ada', 'dan', 'vic']], ['other', ['eve']]]) {
       await r.run('tenant', 'create', tenant)
       for (const [i, user] of people.entries()) {
-        writeFileSync(join(r.data, `${user}.password`), `${user} has a password\n`)
-        await r.run('user', 'create', user, '--password-file', join(r.data, `${user}.password`), '--tenant', tenant, '--role', ['owner', 'developer', 'viewer'][i])
+        await r.member(tenant, user, ['owner', 'developer', 'viewer'][i])
       }
     }
     await r.run('package', 'claim', 'their-claim', '--tenant', 'other')
