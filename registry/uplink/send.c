@@ -85,7 +85,8 @@ static int ask_hop(struct uplinks *us, const struct uplink *u, const struct upli
         .sink_arg = q->sink_arg,
         .refuse_private = !hop->allowed && !proxied,
         .proxy = u->proxy,
-        .no_proxy = u->no_proxy,
+        /* where others lead is for the proxy to reach: from here it could be our own network */
+        .no_proxy = hop->allowed ? u->no_proxy : NULL,
         .ca_pem = u->ca,
         .cancelled = &us->closing,
     };
