@@ -112,11 +112,16 @@ bool fetch_names_private(const char *url)
         if (text_starts(name, "[")) {
             name = text_sub(name, 1, name.len - 2);
             host[name.len + 1] = '\0';
+        } else if (text_ends(name, ".")) {
+            name.len--;
+            host[name.len] = '\0';
         }
+        size_t dot = name.len;
+        while (dot > 0 && name.base[dot - 1] != '.')
+            dot--;
         bool address = inet_pton(AF_INET, name.base, &v4) == 1 || text_has(name, ':');
-        private = address
-                      ? is_private_name(name.base)
-                      : text_eq_nocase(name, TEXT("localhost")) || text_ends(name, ".localhost");
+        private = address ? is_private_name(name.base)
+                          : text_eq_nocase(text_sub(name, dot, name.len), TEXT("localhost"));
     }
     curl_free(host);
     curl_url_cleanup(u);

@@ -152,11 +152,37 @@ static void no_proxy_judges_for_us(void **state)
     unsetenv("ALL_PROXY");
 }
 
+static void a_name_tells_of_itself_whether_it_is_private(void **state)
+{
+    static const char *const private[] = {"http://localhost/",
+                                          "http://LocalHost.:80/",
+                                          "http://a.b.LOCALHOST/",
+                                          "http://127.1/",
+                                          "http://127.0.0.1./",
+                                          "http://2130706433/",
+                                          "http://[::1]:8/",
+                                          "http://10.0.0.1/",
+                                          "http://[fd00::1%25e]/",
+                                          "none",
+                                          ""};
+    static const char *const public[] = {"http://example.org/", "http://localhost.example.org./",
+                                         "http://notlocalhost/", "http://" PUBLIC "/",
+                                         "https://[2001:db9::1]/"};
+
+    for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++)
+        if (!fetch_names_private(private[i]))
+            fail_msg("%s", private[i]);
+    for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
+        if (fetch_names_private(public[i]))
+            fail_msg("%s", public[i]);
+}
+
 static const struct CMUnitTest tests[] = {
     fetch_test(private_addresses_are_refused_before_they_are_asked),
     fetch_test(public_addresses_are_asked),
     fetch_test(a_redirect_inwards_is_refused),
     fetch_test(a_connection_kept_from_another_request_is_refused),
     fetch_test(no_proxy_judges_for_us),
+    fetch_test(a_name_tells_of_itself_whether_it_is_private),
 };
 UNIT_MAIN(tests)
