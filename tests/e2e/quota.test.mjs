@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { launch, login, shot } from './browser.mjs'
 import { Machine, client } from './clients.mjs'
+import { publishDocument } from './publish.mjs'
 import { Redhouse } from './redhouse.mjs'
 
 let r, token, ada, dev, eve
