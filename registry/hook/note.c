@@ -120,10 +120,9 @@ struct target {
 static int find_targets(struct db_conn *conn, struct pool *pool, const struct hook_note *note,
                         struct target **out, struct err *err)
 {
-    static const char sql[] =
-        "SELECT h.id, (SELECT count(*) FROM hook_delivery WHERE hook = h.id AND state = 'waiting') "
-        "FROM hook AS h WHERE h.active AND (h.tenant = ?1 OR h.tenant IS NULL) AND EXISTS "
-        "(SELECT 1 FROM json_each(h.events) WHERE value = ?2)";
+    static const char sql[] = "SELECT h.id, h.waiting FROM hook AS h WHERE h.active AND (h.tenant "
+                              "= ?1 OR h.tenant IS NULL) AND EXISTS "
+                              "(SELECT 1 FROM json_each(h.events) WHERE value = ?2)";
     struct target t = {0};
     auto_rows struct db_rows q = {0};
     *out = NULL;

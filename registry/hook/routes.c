@@ -16,8 +16,7 @@
 
 #define COLUMNS                                                                                    \
     "id, url, events AS \"events!\", active AS \"active?\", cause, failing_since AS "              \
-    "\"failing_since@\", created_by, created_at AS \"created_at@\", (SELECT count(*) FROM "        \
-    "hook_delivery WHERE hook = hook.id AND state = 'waiting') AS waiting"
+    "\"failing_since@\", created_by, created_at AS \"created_at@\", waiting"
 /* ?1: the tenant's id, NULL for the platform's. */
 #define OWN "tenant IS ?1"
 
@@ -256,9 +255,7 @@ static void get_deliveries(struct call *c)
 /* A delivery of this body; with it absent, of the one that delivery was. */
 static int deliver(struct call *c, struct text delivery, struct text *id, struct err *err)
 {
-    static const char hook_sql[] =
-        "SELECT active, (SELECT count(*) FROM hook_delivery WHERE hook = "
-        "hook.id AND state = 'waiting') FROM hook WHERE id = ?2 AND " OWN;
+    static const char hook_sql[] = "SELECT active, waiting FROM hook WHERE id = ?2 AND " OWN;
     static const char sql[] = "SELECT event, body FROM hook_delivery WHERE id = ? AND hook = ?";
     struct text hook = call_param(c, "hook"), event = TEXT("ping"), body;
     int64_t active, waiting;

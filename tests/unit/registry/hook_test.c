@@ -27,6 +27,16 @@ static int64_t count(struct world *w, struct pool *pool, const char *sql)
     return n;
 }
 
+/* What is counted as deliveries come and go is what is there. */
+static void check_counted(struct world *w, struct pool *pool)
+{
+    assert_int_equal(
+        count(w, pool,
+              "SELECT count(*) FROM hook AS h WHERE waiting <> (SELECT count(*) FROM hook_delivery "
+              "AS d WHERE d.hook = h.id AND d.state = 'waiting')"),
+        0);
+}
+
 static struct text cause(struct world *w, struct pool *pool)
 {
     struct err err;
@@ -64,6 +74,9 @@ static void a_change_that_is_not_kept_is_not_told(void **state)
     assert_int_equal(count(w, pool, "SELECT count(*) FROM hook_delivery"), 1);
     assert_works(change_set_tag(&c, TEXT("next"), TEXT("1.0.0"), &err), err);
     assert_int_equal(count(w, pool, "SELECT count(*) FROM hook_delivery WHERE event = 'tag'"), 1);
+    assert_int_equal(count(w, pool, "SELECT waiting FROM hook"), 2);
+    write_row(w, "DELETE FROM hook_delivery WHERE event = ?", TEXT("tag"));
+    check_counted(w, pool);
 }
 
 static void a_queue_without_an_end_switches_the_hook_off(void **state)
@@ -79,11 +92,13 @@ static void a_queue_without_an_end_switches_the_hook_off(void **state)
 
     make_hook(w, pool);
     write_row(w, sql, TEXT("d"));
+    assert_int_equal(count(w, pool, "SELECT waiting FROM hook"), 5000);
     assert_works(world_publish(w, pool, &ada, NAME, "1.0.0", &err), err);
     assert_int_equal(count(w, pool, "SELECT active FROM hook"), 0);
     assert_true(text_starts(cause(w, pool), "Too many deliveries waited"));
     assert_int_equal(count(w, pool, "SELECT count(*) FROM hook_delivery WHERE state = 'waiting'"),
                      0);
+    check_counted(w, pool);
 }
 
 static void wait_for(struct world *w, const char *sql, int64_t wanted)
@@ -130,6 +145,7 @@ static void who_is_away_for_days_is_switched_off_with_the_cause(void **state)
     assert_true(text_starts(cause(w, pool), "Switched off: no delivery succeeded for three days."));
     wait_for(w, "SELECT count(*) FROM hook_delivery WHERE state = 'failed'", 1);
     hooks_stop(hooks);
+    check_counted(w, pool);
 }
 
 static void what_could_not_be_delivered_for_a_day_has_failed_and_old_ones_go(void **state)
@@ -153,6 +169,7 @@ static void what_could_not_be_delivered_for_a_day_has_failed_and_old_ones_go(voi
     struct hooks *hooks = start(w);
     wait_for(w, "SELECT count(*) FROM hook_delivery WHERE state = 'failed'", 1);
     hooks_stop(hooks);
+    check_counted(w, pool);
     assert_int_equal(count(w, pool, "SELECT count(*) FROM hook_delivery"), HOOK_KEPT);
 }
 
