@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/codec.h"
 #include "core/err.h"
@@ -265,6 +266,30 @@ int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *
     }
     *fd = opened;
     *bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+int blob_read(struct blobs *blobs, const struct blob_id *id, size_t most, struct pool *pool,
+              struct text *out, struct err *err)
+{
+    auto_close int fd = -1;
+    uint64_t bytes;
+    size_t n = 0;
+    ssize_t got = 1;
+
+    if (blob_open(blobs, id, &fd, &bytes, err) != 0)
+        return -1;
+    if (bytes > most)
+        return err_set(err, ERR_TOO_LARGE, "too_large", "A blob has %llu bytes; %zu are taken.",
+                       (unsigned long long)bytes, most);
+    char *at = pool_alloc(pool, bytes + 1);
+    while (n < bytes && (got = pread(fd, at + n, bytes - n, (off_t)n)) > 0)
+        n += (size_t)got;
+    if (got < 0)
+        return err_errno(err, "A blob cannot be read");
+    if (n < bytes)
+        return err_set(err, ERR_INTERNAL, "internal", "A blob ends before its end.");
+    *out = text_n(at, bytes);
     return 0;
 }
 

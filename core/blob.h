@@ -33,6 +33,10 @@ int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struc
 /* An open descriptor (caller closes) and the size. ERR_NOT_FOUND. */
 int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
               struct err *err);
+/* All of it, in the pool. ERR_NOT_FOUND; ERR_TOO_LARGE "too_large" if there are more than most
+ * bytes. */
+int blob_read(struct blobs *blobs, const struct blob_id *id, size_t most, struct pool *pool,
+              struct text *out, struct err *err);
 struct text blob_hex(struct pool *pool, const struct blob_id *id);
 bool blob_from_hex(struct text hex, struct blob_id *id);
 /* "sha512-…" as in package.json's dist.integrity. */

@@ -12,8 +12,6 @@
 #include "registry/routes.h"
 #include "registry/uplink/attestations.h"
 
-#include <unistd.h>
-
 #define FACES (FACE_PLATFORM | FACE_CARRIER)
 #define BAD ERR_UNPROCESSABLE, "bad_provenance"
 #define MAX_NODES 20000
@@ -123,24 +121,6 @@ int provenance_add(struct db_conn *conn, struct text package, struct text versio
 
 /* Serving. */
 
-static int read_blob(struct registry *registry, struct pool *pool, struct text sha512_sum,
-                     struct text *out, struct err *err)
-{
-    struct blob_id id;
-    auto_close int fd = -1;
-    uint64_t bytes;
-    memcpy(id.sha512, sha512_sum.base, sizeof id.sha512);
-    if (blob_open(registry->config.blobs, &id, &fd, &bytes, err) != 0)
-        return -1;
-    if (bytes > PROVENANCE_MAX)
-        return err_set(err, ERR_INTERNAL, "internal", "A provenance bundle has grown.");
-    char *at = pool_alloc(pool, bytes + 1);
-    if (pread(fd, at, bytes, 0) != (ssize_t)bytes)
-        return err_errno(err, "A provenance bundle cannot be read");
-    *out = text_n(at, bytes);
-    return 0;
-}
-
 static int put_attestations(struct call *c, const struct asked *a, struct text version,
                             struct json_writer *w, struct err *err)
 {
@@ -158,7 +138,9 @@ static int put_attestations(struct call *c, const struct asked *a, struct text v
     json_key(w, "attestations");
     json_open_array(w);
     while (db_next(&q, c->pool, "sb", &type, &sum)) {
-        if (read_blob(a->registry, c->pool, sum, &bundle, err) != 0)
+        struct blob_id id;
+        memcpy(id.sha512, sum.base, sizeof id.sha512);
+        if (blob_read(a->registry->config.blobs, &id, PROVENANCE_MAX, c->pool, &bundle, err) != 0)
             return -1;
         json_open(w);
         json_put_text(w, "predicateType", type);

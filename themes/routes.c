@@ -9,8 +9,6 @@
 #include "themes/looks.h"
 #include "themes/store.h"
 
-#include <unistd.h>
-
 static const char *tenant_of(const struct call *c)
 {
     return c->tenant != NULL ? c->tenant->id : "";
@@ -61,16 +59,12 @@ static int parse_body(struct call *c, struct themes *themes, struct theme *theme
         return -1;
     for (size_t i = 0; i < theme->n_files; i++) {
         struct theme_file *f = &theme->files[i];
-        auto_close int fd = -1;
         struct blob_id id;
-        uint64_t bytes;
-        if (!blob_from_hex(f->sha512, &id) ||
-            blob_open(themes->config.blobs, &id, &fd, &bytes, err) != 0)
+        if (!blob_from_hex(f->sha512, &id))
+            return err_set(err, ERR_INTERNAL, "internal", "A file of the theme has no name.");
+        if (blob_read(themes->config.blobs, &id, THEME_MAX_FILE_BYTES, c->pool, &f->content, err) !=
+            0)
             return -1;
-        char *content = pool_alloc(c->pool, bytes + 1);
-        if (pread(fd, content, bytes, 0) != (ssize_t)bytes)
-            return err_errno(err, "A file of the theme cannot be read");
-        f->content = text_n(content, bytes);
     }
     return 0;
 }

@@ -20,7 +20,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LIFE_MS (30ll * 86400 * 1000)
 #define MOST_OF_TENANT 200
@@ -301,23 +300,7 @@ int stage_read(struct registry *registry, struct pool *pool, const struct stage 
                struct text *tarball, struct err *err)
 {
     struct blob_id blob = blob_of(stage);
-    uint64_t bytes = 0;
-    size_t n = 0;
-    int fd;
-    if (blob_open(registry->config.blobs, &blob, &fd, &bytes, err) != 0)
-        return -1;
-    char *out = pool_alloc(pool, (size_t)bytes + 1);
-    while (n < bytes) {
-        ssize_t got = read(fd, out + n, (size_t)bytes - n);
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
-    close(fd);
-    if (n < bytes)
-        return err_errno(err, "a staged tarball cannot be read");
-    *tarball = text_n(out, n);
-    return 0;
+    return blob_read(registry->config.blobs, &blob, MOST_TARBALL, pool, tarball, err);
 }
 
 /* The document as it was sent: the funnel looks at all of it again. */

@@ -131,6 +131,24 @@ static void a_missing_blob_is_not_found_and_removing_it_is_fine(void **state)
     assert_int_equal(blob_open(blobs, &id, &fd, &bytes, &err), -1);
 }
 
+static void a_blob_is_read_whole_or_not_at_all(void **state)
+{
+    struct blob_id id, empty;
+    struct text content = TEXT("before");
+    struct err err;
+
+    assert_true(blob_from_hex(text_of(abc_hex), &id));
+    assert_fails(blob_read(blobs, &id, 3, pool, &content, &err), err, ERR_NOT_FOUND, "not_found");
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_fails(blob_read(blobs, &id, 2, pool, &content, &err), err, ERR_TOO_LARGE, "too_large");
+    assert_text(content, "before");
+    assert_works(blob_read(blobs, &id, 3, pool, &content, &err), err);
+    assert_text(content, "abc");
+    assert_works(blob_put(blobs, TEXT(""), &empty, &err), err);
+    assert_works(blob_read(blobs, &empty, 3, pool, &content, &err), err);
+    assert_int_equal(content.len, 0);
+}
+
 static void opening_the_store_sweeps_left_over_files(void **state)
 {
     struct blob_id id;
@@ -366,6 +384,7 @@ static const struct CMUnitTest tests[] = {
     T(parts_make_the_same_blob_and_the_copy_goes),
     T(more_than_allowed_is_refused),
     T(a_missing_blob_is_not_found_and_removing_it_is_fine),
+    T(a_blob_is_read_whole_or_not_at_all),
     T(opening_the_store_sweeps_left_over_files),
     T(a_damaged_blob_is_replaced_by_a_whole_one),
     T(a_blob_that_cannot_be_synced_has_no_name),
