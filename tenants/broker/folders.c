@@ -13,13 +13,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* resolve: RESOLVE_NO_SYMLINKS or nothing, beside what always holds. */
-static int open_beneath(int dir, const char *path, int flags, uint64_t resolve)
+#define BENEATH_TRIES 1000
+
+int folder_open_beneath(int dir, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {.flags = (unsigned long long)(flags | O_CLOEXEC),
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
+    int fd = -1;
 
-    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+    /* EAGAIN: while it went through a "..", something was renamed or mounted anywhere on the
+     * machine, so that the kernel cannot say where the way led. Each sandbox that is built mounts.
+     */
+    for (int tries = 0; tries < BENEATH_TRIES; tries++)
+        if ((fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how))) >= 0 || errno != EAGAIN)
+            break;
+    return fd;
 }
 
 int folder_open(int dir, const char *name, struct err *err)
@@ -185,7 +193,7 @@ int folders_open(struct broker *b, struct err *err)
 static bool roots_alone(int dir, const char *path)
 {
     struct stat st;
-    int fd = open_beneath(dir, path, O_PATH | O_NOFOLLOW, 0);
+    int fd = folder_open_beneath(dir, path, O_PATH | O_NOFOLLOW, 0);
     bool ok = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0 &&
               (S_ISLNK(st.st_mode) || (st.st_mode & 022) == 0);
 
@@ -242,7 +250,7 @@ int folder_open_repository(struct broker *b, const char *path, struct err *err)
     if (b->git_local < 0)
         return err_set(err, ERR_FORBIDDEN, "no_git_local",
                        "File addresses are not taken: the server runs without --git-local.");
-    int fd = open_beneath(b->git_local, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    int fd = folder_open_beneath(b->git_local, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
     if (fd >= 0)
         return fd;
     return err_set(err, ERR_NOT_FOUND, "no_repository",

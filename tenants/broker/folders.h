@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct broker;
@@ -21,6 +22,9 @@ struct folder_owner {
 int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err);
 /* Opens dir/name, no link, O_PATH not: usable for everything. -1; missing: ERR_NOT_FOUND. */
 int folder_open(int dir, const char *name, struct err *err);
+/* Opens dir/path, which may lead through links but never out of dir, as the kernel sees it.
+ * resolve: RESOLVE_NO_SYMLINKS, or 0. -1 with errno. */
+int folder_open_beneath(int dir, const char *path, int flags, uint64_t resolve);
 bool folder_exists(int dir, const char *name);
 /* All that the broker holds open. */
 int folders_open(struct broker *b, struct err *err);

@@ -1,17 +1,16 @@
 #include "tenants/broker/tree.h"
 
 #include "core/err.h"
+#include "tenants/broker/folders.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 64
@@ -171,9 +170,7 @@ static int refuse(struct gift *g, const char *what)
 /* The kernel itself walks the link, and may not leave top on the way. */
 static int check_link(struct gift *g)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    int fd = (int)syscall(SYS_openat2, g->top, g->path, &how, sizeof(how));
+    int fd = folder_open_beneath(g->top, g->path, O_PATH, 0);
 
     if (fd < 0)
         return refuse(g, "is a link that leads outside or nowhere");
