@@ -6,7 +6,6 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -57,6 +56,16 @@ export function stacks() {
   execFileSync('chmod', ['-R', 'go-w', stack]);
   fs.chmodSync(dir, 0o755);
   return dir;
+}
+
+// Each whole line as JSON. What comes after the last line end was cut off by whoever closed, and is nothing.
+function jsonLines(stream, take) {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (part) => {
+    const lines = (rest + part).split('\n');
+    rest = lines.pop();
+    lines.forEach((line) => take(JSON.parse(line)));
+  });
 }
 
 const launcher = `'use strict';
@@ -168,8 +177,7 @@ class Broker {
     this.n = 0;
     this.gone = false;
     this.ready = new Promise((resolve, reject) => {
-      readline.createInterface({ input: this.tool.stdout }).on('line', (line) => {
-        const message = JSON.parse(line);
+      jsonLines(this.tool.stdout, (message) => {
         if (message.broker) { this.pid = message.broker; resolve(); }
         if (message.failed) reject(new Error(message.failed));
         if (message.gone) this.gone = true;
@@ -202,8 +210,8 @@ export class Warden {
     this.socket = net.connect(file);
     this.closed = new Promise((resolve) => { this.socket.on('close', resolve); });
     this.socket.on('error', () => {});
-    readline.createInterface({ input: this.socket }).on('line', (line) => {
-      this.lines.push(JSON.parse(line));
+    jsonLines(this.socket, (line) => {
+      this.lines.push(line);
       this.listeners.splice(0).forEach((fn) => fn());
     });
     this.hello = this.line((l) => l.warden);
