@@ -147,7 +147,8 @@ struct concern {
     struct json_writer *w;
     struct db_conn *conn;
     struct err *err;
-    struct text package, version; /* of the last look */
+    struct pool *pool; /* of the last look, which all below lies in */
+    struct text package, version;
     struct entry found[MAX_OF_ONE];
     size_t n_found, n;
     const struct package_user *user;
@@ -162,17 +163,30 @@ static bool keep_if_covers(void *arg, const struct advisory *a)
     return s->n_found < MAX_OF_ONE;
 }
 
+/* An instance tells what it likes of what it has: that is no way to what is known against packages
+ * of others. */
+static bool may_know(const struct concern *s, const struct origin *origin)
+{
+    return origin->kind == ORIGIN_PUBLIC ||
+           (origin->kind != ORIGIN_NOBODY && origin_may_read(s->c->area, s->c->who, origin) &&
+            origin_check_limits(s->c->who, origin, s->package, NULL) == 0);
+}
+
 static int look(struct concern *s, const struct package_user *user)
 {
     struct pkgname name;
+    pool_free(s->pool);
+    s->pool = pool_new();
     s->n_found = 0;
-    s->package = user->package;
-    s->version = user->version;
-    if (!pkgname_split(user->package, &name))
+    s->package = text_dup(s->pool, user->package);
+    s->version = text_dup(s->pool, user->version);
+    if (!pkgname_split(s->package, &name))
         return 0;
-    struct origin origin = origin_of(s->c->area, s->c->pool, s->c->accounts, &name);
-    return advisory_each(s->conn, s->c->pool, user->package, origin.kind != ORIGIN_PUBLIC,
-                         keep_if_covers, s, s->err);
+    struct origin origin = origin_of(s->c->area, s->pool, s->c->accounts, &name);
+    return !may_know(s, &origin)
+               ? 0
+               : advisory_each(s->conn, s->pool, s->package, origin.kind != ORIGIN_PUBLIC,
+                               keep_if_covers, s, s->err);
 }
 
 static bool put_concerned(void *arg, const struct package_user *user)
@@ -215,8 +229,10 @@ static int list_concerned(struct call *c, struct json_writer *w, struct err *err
         .tenants = users_tenants(c), .limit = MAX_MODULES, .each = put_concerned, .arg = s};
     json_key(w, "items");
     json_open_array(w);
-    if (config->users_of != NULL &&
-        (config->users_of(config->arg, c->pool, &query, err) != 0 || s->failed))
+    int failed = config->users_of != NULL &&
+                 (config->users_of(config->arg, c->pool, &query, err) != 0 || s->failed);
+    pool_free(s->pool);
+    if (failed)
         return -1;
     json_close_array(w);
     json_put_bool(w, "more", s->n == MAX_CONCERNED);

@@ -96,6 +96,23 @@ describe('the packages of instances', limit, () => {
     assert.equal((await palette('POST', '/nodes', { module: name, version: '1.0.0' })).status, 200)
   })
 
+  test('who has a package of that name, but not the package, is not told what is known against it', limit, async () => {
+    const name = '@demo/node-red-weak', { body } = publishDocument(name, '1.0.0', { manifest: { 'node-red': { nodes: { w: 'w.js' } } }, files: { 'w.js': registers('weak') } })
+    assert.equal((await r.api('PUT', '/npm/@demo%2fnode-red-weak', body, as(ada))).status, 201)
+    const advisory = { package: name, title: 'Known to its tenant', level: 'high', vulnerable: '<2' }
+    assert.equal((await r.api('POST', '/api/v1/advisories', advisory, as(ada))).status, 201)
+    assert.equal((await palette('POST', '/nodes', { module: name, version: '1.0.0' })).status, 200)
+    const cookie = await instanceCookie(r, await r.login('eve', 'eve has a password'), 'two.localhost')
+    const part = 'content-disposition: form-data; name="tarball"; filename="weak-1.0.0.tgz"\r\ncontent-type: application/gzip'
+    const upload = Buffer.concat([Buffer.from(`--x\r\n${part}\r\n\r\n`), Buffer.from(Object.values(body._attachments)[0].data, 'base64'), Buffer.from('\r\n--x--\r\n')])
+    const put = await raw(r, 'two.localhost', '/nodes', { method: 'POST', headers: { cookie, origin: `http://two.localhost:${r.port}`, 'content-type': 'multipart/form-data; boundary=x' }, body: upload })
+    assert.equal(put.status, 200, put.text)
+    await until('both have it', async () => (await users(name, admin)).length === 2)
+    const concerned = async (token) => (await get('/advisories/concerned', token)).items.map((i) => [i.tenant, i.advisory.title])
+    assert.deepEqual(await concerned(ada), [['demo', 'Known to its tenant']])
+    assert.deepEqual(await concerned(eve), [])
+  })
+
   test('the list of an instance is there for its tenant only', limit, async () => {
     for (const headers of [as(eve), {}]) {
       const answer = await r.api('GET', '/api/v1/instances/one/modules', undefined, headers)
