@@ -32,10 +32,11 @@ static bool take(struct text part, double weights[METRICS], bool given[METRICS])
     for (int m = 0; m < METRICS; m++) {
         if (!text_is(key, metrics[m].name))
             continue;
-        const char *at = value.len == 1 ? strchr(metrics[m].values, value.base[0]) : NULL;
-        if (at == NULL || given[m])
+        size_t at =
+            value.len == 1 ? text_find(text_of(metrics[m].values), value.base[0], 0) : SIZE_MAX;
+        if (at == SIZE_MAX || given[m])
             return false;
-        weights[m] = metrics[m].weights[at - metrics[m].values];
+        weights[m] = metrics[m].weights[at];
         given[m] = true;
     }
     return true; /* temporal and environmental ones do not change the base score */

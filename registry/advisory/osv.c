@@ -225,13 +225,20 @@ static int read_affected(struct reading *r, const struct json *affected, struct 
 }
 
 /* One package may be named several times. */
-static struct osv_range *range_of(struct osv *o, struct text package)
+static struct osv_range *range_of(struct pool *pool, struct osv *o, struct text package)
 {
     for (size_t i = 0; i < o->n; i++)
         if (text_eq(o->ranges[i].package, package))
             return &o->ranges[i];
     if (o->n == OSV_MAX_PACKAGES)
         return NULL;
+    /* Full at each power of two. Most are about one package, and a file may hold very many. */
+    if ((o->n & (o->n - 1)) == 0) {
+        struct osv_range *more = pool_alloc(pool, (o->n > 0 ? 2 * o->n : 1) * sizeof *more);
+        if (o->n > 0)
+            memcpy(more, o->ranges, o->n * sizeof *more);
+        o->ranges = more;
+    }
     o->ranges[o->n] = (struct osv_range){.package = package};
     return &o->ranges[o->n++];
 }
@@ -241,7 +248,7 @@ static int keep_range(struct pool *pool, struct osv *o, struct text package,
 {
     if (r->vulnerable.len == 0)
         return 0;
-    struct osv_range *range = range_of(o, package);
+    struct osv_range *range = range_of(pool, o, package);
     if (range == NULL)
         return bad(err, "is about too many packages");
     struct text more = buf_view(&r->vulnerable);
@@ -256,7 +263,6 @@ static int keep_range(struct pool *pool, struct osv *o, struct text package,
 static int read_packages(struct pool *pool, const struct json *doc, struct osv *o, struct err *err)
 {
     struct pkgname name;
-    o->ranges = pool_zalloc(pool, OSV_MAX_PACKAGES * sizeof *o->ranges);
     json_each (affected, json_get(doc, "affected")) {
         const struct json *package = json_get(affected, "package");
         if (!text_is(string_of(json_get(package, "ecosystem")), "npm"))

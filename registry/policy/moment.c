@@ -12,7 +12,7 @@ static int64_t days_of(int64_t y, int64_t m, int64_t d)
 static bool cut(struct text *t, size_t digits, const char *ends, int64_t min, int64_t max,
                 int64_t *out)
 {
-    if (t->len <= digits || strchr(ends, t->base[digits]) == NULL ||
+    if (t->len <= digits || !text_has(text_of(ends), t->base[digits]) ||
         !text_number(text_sub(*t, 0, digits), min, max, out))
         return false;
     *t = text_sub(*t, digits, t->len);

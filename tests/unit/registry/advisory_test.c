@@ -28,6 +28,9 @@ static void scores_are_those_of_the_standard(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (cvss_score(text_of(cases[i].vector)) != cases[i].score)
             fail_msg("%s: %d", cases[i].vector, cvss_score(text_of(cases[i].vector)));
+    /* what JSON may hold and C ends at is no value */
+    assert_int_equal(cvss_score(TEXT("CVSS:3.1/AV:\0/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H")), -1);
+    assert_int_equal(cvss_score(TEXT("CVSS:3.1/AV:N/AC:\0/PR:N/UI:N/S:U/C:H/I:H/A:H")), -1);
 }
 
 static int read_text(struct pool *pool, const char *text, struct osv *osv, struct err *err)
@@ -132,6 +135,19 @@ static void what_is_wrong_is_said(void **state)
     assert_int_equal(osv.n, 0);
 }
 
+/* An export may hold hundreds of thousands of them in one array. */
+static void a_small_document_takes_little_memory(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct osv osv;
+    struct err err;
+    struct json *doc;
+    assert_works(json_read(pool, TEXT("{\"id\":\"a\",\"modified\":\"x\"}"), 100, &doc, &err), err);
+    size_t before = pool_size(pool);
+    assert_works(osv_read(pool, doc, &osv, &err), err);
+    assert_in_range(pool_size(pool) - before, 0, 1000);
+}
+
 static void many_events_versions_and_packages_are_refused(void **state)
 {
     auto_pool struct pool *pool = pool_new();
@@ -167,6 +183,7 @@ int main(void)
         cmocka_unit_test(prereleases_count_like_all_others),
         cmocka_unit_test(the_makers_word_comes_before_the_score),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(a_small_document_takes_little_memory),
         cmocka_unit_test(many_events_versions_and_packages_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

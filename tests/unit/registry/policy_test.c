@@ -53,6 +53,10 @@ static void moments_are_read(void **state)
         "", "2026", "2026-13-01T00:00:00Z", "2026-01-02 03:04:05", "2026-01-02T03:04:05.6", "x"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
         assert_int_equal(moment_read(text_of(none[i])), 0);
+    assert_int_equal(moment_read(TEXT("2026-01-02T03:04:05\0")), 0);
+    assert_int_equal(moment_read(TEXT("2026\0"
+                                      "01-02T03:04:05Z")),
+                     0);
 }
 
 static int read_rules(struct pool *pool, const char *text, struct rules *rules, struct err *err)
