@@ -20,6 +20,7 @@
 
 #define MAX_TITLE 300
 #define MAX_URL 500
+#define MAX_OWN 1000 /* of one tenant; so many of one package policies look at */
 
 struct own {
     struct text package, title, level, vulnerable, patched, url;
@@ -93,6 +94,20 @@ static int index_anew(struct db_conn *conn, struct pool *pool, struct text packa
                : index_package(conn, pool, package, err);
 }
 
+static int check_room(struct db_conn *conn, struct pool *pool, const struct own *own,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM advisory WHERE own = 1 AND tenant IS ?";
+    int64_t n = 0;
+    if (db_get(conn, pool, err, sql, "z", "i", own->tenant, &n) != 0)
+        return -1;
+    return n < MAX_OWN ? 0
+                       : err_set(err, ERR_TOO_MANY, "too_many_advisories",
+                                 "There are %d advisories about the tenant's packages already. "
+                                 "Take back some that are no longer needed.",
+                                 MAX_OWN);
+}
+
 static int write_own(struct call *c, struct own *own, struct err *err)
 {
     static const char sql[] =
@@ -106,6 +121,7 @@ static int write_own(struct call *c, struct own *own, struct err *err)
     memcpy(own->id, "RH-", 3);
     random_id(own->id + 3);
     if (db_begin(&tx, registry->config.control, err) != 0 ||
+        check_room(tx.conn, c->pool, own, err) != 0 ||
         db_do(tx.conn, err, sql, "zzssss", own->id, own->tenant, own->title, own->url, own->level,
               now) < 0 ||
         db_do(tx.conn, err, range_sql, "siss", own->package, db_last_id(tx.conn), own->vulnerable,
