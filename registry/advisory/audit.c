@@ -2,6 +2,7 @@
  * What npm audit and its like are told: the bulk question of npm, pnpm 11 and yarn, and the older
  * one with the whole tree of pnpm 10 and npm's second try. Answered from rows alone.
  */
+#include "core/clock.h"
 #include "core/db.h"
 #include "core/err.h"
 #include "core/json.h"
@@ -20,6 +21,9 @@
 #define MAX_ANSWER ((size_t)64 << 20)
 #define MAX_NODES 200000
 #define MAX_PATHS 100 /* of one version */
+/* Versions are held against ranges, many against many: a question that takes longer is no one's
+ * tree, and others wait for the lane and the reader that it has. */
+#define MAX_TIME_MS 20000
 
 static const char *const levels[] = {"info", "low", "moderate", "high", "critical"};
 
@@ -28,22 +32,38 @@ struct auditing {
     struct registry *registry;
     struct db_conn *conn;
     struct json_writer w;
+    int64_t deadline_ms;
+    bool late; /* and so given up */
     struct err *err;
 };
 
-/* 1: rows of the world, 2: of ours, 0: not a name that the asker may ask for. */
-static int kind_of(const struct auditing *a, struct text package)
+/* fn for what is known against a package, if it is one that the asker may ask for: rows of the
+ * world or of ours. What is read goes with the package. */
+static int each_known(struct auditing *a, struct text package,
+                      bool (*fn)(void *arg, const struct advisory *advisory), void *arg)
 {
     struct pkgname name;
+    auto_pool struct pool *pool = pool_new();
     if (!pkgname_split(package, &name))
         return 0;
-    struct origin origin = origin_of(a->registry, a->c->pool, a->c->accounts, &name);
-    if (origin.kind == ORIGIN_PUBLIC)
-        return 1;
-    return origin.kind != ORIGIN_NOBODY && origin_may_read(a->registry, a->c->who, &origin) &&
-                   origin_check_limits(a->c->who, &origin, package, NULL) == 0
-               ? 2
-               : 0;
+    struct origin origin = origin_of(a->registry, pool, a->c->accounts, &name);
+    bool own = origin.kind != ORIGIN_PUBLIC;
+    if (own && (origin.kind == ORIGIN_NOBODY || !origin_may_read(a->registry, a->c->who, &origin) ||
+                origin_check_limits(a->c->who, &origin, package, NULL) != 0))
+        return 0;
+    if (advisory_each(a->conn, pool, package, own, fn, arg, a->err) != 0)
+        return -1;
+    if (a->late || buf_failed(a->w.out))
+        return err_set(a->err, ERR_TOO_LARGE, "audit_too_large",
+                       "There is too much in one question to tell what is known against all of "
+                       "it. Audit parts of it on their own.");
+    return 0;
+}
+
+static bool covers(struct auditing *a, const struct advisory *ad, struct text version)
+{
+    a->late = a->late || clock_mono_ms() > a->deadline_ms;
+    return !a->late && advisory_covers(ad->vulnerable, version);
 }
 
 static void put_score(struct json_writer *w, const struct advisory *ad)
@@ -74,10 +94,9 @@ static bool put_bulk(void *arg, const struct advisory *ad)
     struct json_writer *w = &b->a->w;
     bool hit = false;
     json_each (version, b->versions)
-        hit =
-            hit || (version->type == JSON_STRING && advisory_covers(ad->vulnerable, version->text));
+        hit = hit || (version->type == JSON_STRING && covers(b->a, ad, version->text));
     if (!hit)
-        return true;
+        return !b->a->late;
     if (b->found++ == 0) {
         json_key_text(w, b->package);
         json_open_array(w);
@@ -90,7 +109,7 @@ static bool put_bulk(void *arg, const struct advisory *ad)
     json_put_text(w, "vulnerable_versions", ad->vulnerable);
     put_score(w, ad);
     json_close(w);
-    return true;
+    return !buf_failed(w->out);
 }
 
 static int answer_bulk(struct auditing *a, const struct json *doc)
@@ -98,9 +117,7 @@ static int answer_bulk(struct auditing *a, const struct json *doc)
     json_open(&a->w);
     json_each (package, doc) {
         struct bulk b = {a, package, package->key, 0};
-        int kind = package->type == JSON_ARRAY ? kind_of(a, package->key) : 0;
-        if (kind != 0 &&
-            advisory_each(a->conn, a->c->pool, package->key, kind == 2, put_bulk, &b, a->err) != 0)
+        if (package->type == JSON_ARRAY && each_known(a, package->key, put_bulk, &b) != 0)
             return -1;
         if (b.found > 0)
             json_close_array(&a->w);
@@ -132,6 +149,8 @@ static void collect(struct tree *t, const struct json *dependencies, const struc
         const struct json *version = json_get(item, "version");
         if (t->n == MAX_NODES)
             return;
+        if (item->key.len > PKGNAME_MAX)
+            continue;
         struct node *node = &t->all[t->n++];
         *node = (struct node){item->key, TEXT(""), above};
         if (version != NULL && version->type == JSON_STRING)
@@ -148,8 +167,9 @@ static int by_name(const void *a, const void *b)
 }
 
 /* "a>b>c" */
-static void put_path(struct json_writer *w, struct pool *pool, const struct node *node)
+static void put_path(struct json_writer *w, const struct node *node)
 {
+    auto_pool struct pool *pool = pool_new();
     struct text path = node->name;
     for (const struct node *n = node->above; n != NULL; n = n->above)
         path = text_printf(pool, "%.*s>%.*s", TEXT_ARG(n->name), TEXT_ARG(path));
@@ -165,7 +185,7 @@ static size_t put_findings(struct tree *t, const struct advisory *ad)
     json_open_array(w);
     for (size_t i = t->from; i < t->to;) {
         struct text version = t->sorted[i]->version;
-        bool hit = advisory_covers(ad->vulnerable, version);
+        bool hit = covers(t->a, ad, version);
         found += hit;
         if (hit) {
             json_open(w);
@@ -174,8 +194,8 @@ static size_t put_findings(struct tree *t, const struct advisory *ad)
             json_open_array(w);
         }
         for (size_t n = 0; i < t->to && text_eq(t->sorted[i]->version, version); i++, n++)
-            if (hit && n < MAX_PATHS)
-                put_path(w, t->a->c->pool, t->sorted[i]);
+            if (hit && n < MAX_PATHS && !buf_failed(w->out))
+                put_path(w, t->sorted[i]);
         if (hit) {
             json_close_array(w);
             json_close(w);
@@ -188,7 +208,7 @@ static size_t put_findings(struct tree *t, const struct advisory *ad)
 static bool is_concerned(const struct tree *t, const struct advisory *ad)
 {
     for (size_t i = t->from; i < t->to; i++)
-        if (advisory_covers(ad->vulnerable, t->sorted[i]->version))
+        if (covers(t->a, ad, t->sorted[i]->version))
             return true;
     return false;
 }
@@ -197,9 +217,9 @@ static bool put_advisory(void *arg, const struct advisory *ad)
 {
     struct tree *t = arg;
     struct json_writer *w = &t->a->w;
-    struct pool *pool = t->a->c->pool;
+    auto_pool struct pool *pool = pool_new();
     if (!is_concerned(t, ad))
-        return true;
+        return !t->a->late;
     json_key_text(w, text_printf(pool, "%lld", (long long)ad->number));
     json_open(w);
     t->counts[advisory_level(ad->level)] += (int64_t)put_findings(t, ad);
@@ -224,7 +244,7 @@ static bool put_advisory(void *arg, const struct advisory *ad)
     json_put_text(w, "github_advisory_id", ad->id);
     put_score(w, ad);
     json_close(w);
-    return true;
+    return !t->a->late && !buf_failed(w->out);
 }
 
 static void put_metadata(struct tree *t)
@@ -261,9 +281,7 @@ static int answer_tree(struct auditing *a, const struct json *doc)
         struct text name = t.sorted[t.from]->name;
         for (t.to = t.from; t.to < t.n && text_eq(t.sorted[t.to]->name, name);)
             t.to++;
-        int kind = kind_of(a, name);
-        if (kind != 0 &&
-            advisory_each(a->conn, a->c->pool, name, kind == 2, put_advisory, &t, a->err) != 0)
+        if (each_known(a, name, put_advisory, &t) != 0)
             return -1;
     }
     json_close(&a->w);
@@ -278,7 +296,8 @@ static void audit(struct call *c, int (*answer)(struct auditing *a, const struct
 {
     struct err err;
     const struct json *doc;
-    struct auditing a = {.c = c, .registry = c->area, .err = &err};
+    struct auditing a = {
+        .c = c, .registry = c->area, .deadline_ms = clock_mono_ms() + MAX_TIME_MS, .err = &err};
     auto_buf struct buf out = {0};
     buf_init(&out, MAX_ANSWER);
     json_writer_init(&a.w, &out);

@@ -126,6 +126,24 @@ describe('an audit', () => {
     assert.equal((await r.api('POST', '/npm/-/npm/v1/security/audits', deep, as('dev'))).status, 400)
   })
 
+  test('of more than can be told says so, and takes neither the memory nor the time of others', { timeout: 120000 }, async () => {
+    const ask = (path, question) => r.api('POST', `/npm/-/npm/v1/security/${path}`, question, as('dev'))
+    const long = (n) => `n${n}`.padEnd(200, 'x')
+    let tree = Object.fromEntries(Array.from({ length: 15000 }, (_, i) => [`p${i}`, { dependencies: { 'weak-thing': { version: `1.0.0-${i}` } } }]))
+    for (let i = 0; i < 25; i++) tree = { [long(i)]: { version: '1.0.0', dependencies: tree } }
+    const large = await ask('audits', { dependencies: tree })
+    assert.deepEqual([large.status, large.body.error.slice(0, 16)], [413, 'There is too muc'])
+    const huge = { ['n'.repeat(1 << 20)]: { dependencies: { 'weak-thing': { version: '1.0.0' } } }, 'weak-thing': { version: '1.1.0' } }
+    assert.equal(Object.values((await ask('audits', { dependencies: huge })).body.advisories)[0].findings.length, 1)
+    const slow = { package: '@acme/slow', title: 'Slow', level: 'low', vulnerable: Array(1600).fill('9').join('||') }
+    const { body: made } = await api('POST', '/advisories', slow)
+    const began = Date.now()
+    const late = await ask('advisories/bulk', { '@acme/slow': Array.from({ length: 500000 }, (_, i) => `1.0.${i}`) })
+    assert.equal(late.status, 413, `${Date.now() - began} ms`)
+    assert.ok(Date.now() - began < 60000)
+    assert.equal((await api('DELETE', `/advisories/${made.id}`)).status, 204)
+  })
+
   for (const kind of ['npm10', 'npm11', 'npm12', 'pnpm10', 'pnpm11', 'pnpm12', 'berry', 'bun'])
     test(`of ${kind} shows it`, { timeout: 180000 }, async () => {
       const m = new Machine(r, kind, await client(kind), bearer.dev)
@@ -167,6 +185,17 @@ describe('what is written here', () => {
     assert.equal((await api('DELETE', `/advisories/${made.id}`, undefined, 'other')).status, 404)
     assert.equal((await api('DELETE', `/advisories/${made.id}`)).status, 204)
     assert.deepEqual(await bulk({ '@acme/red-own': ['1.0.0'] }), {})
+  })
+
+  test('has a ceiling for each tenant', { timeout: 120000 }, async () => {
+    const write = (i) => api('POST', '/advisories', { ...mine, package: `@beta/n${i}` }, 'other')
+    for (let i = 0; i < 1000; i += 20) {
+      const all = await Promise.all(Array.from({ length: 20 }, (_, k) => write(i + k)))
+      assert.ok(all.every(({ status }) => status === 201))
+    }
+    const { status, body } = await write(1000)
+    assert.deepEqual([status, body.code], [429, 'too_many_advisories'])
+    assert.equal((await api('POST', '/advisories', mine)).status, 201)
   })
 
   test('of the world about a name of ours is about something else', async () => {
