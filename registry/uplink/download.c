@@ -52,6 +52,9 @@ static int begin(struct uplink_download *d, const struct fetch_reply *reply, str
 static int on_bytes(void *arg, const struct fetch_reply *so_far, struct text bytes, struct err *err)
 {
     struct uplink_download *d = arg;
+    /* a redirect before it, or a refusal: not what was asked for */
+    if (so_far->status != 200 && so_far->status != 206)
+        return 0;
     if (!d->begun && begin(d, so_far, err) != 0)
         return -1;
     if (!d->wanted)

@@ -209,6 +209,13 @@ describe('addresses', () => {
     await rested()
   })
 
+  test('a redirect of a tarball is followed, whatever is written beside it', async () => {
+    const tgz = uplink.add('shelf')
+    const tarball = (req, res, { body }) => (req.url.endsWith('?there') ? res.end(body) : res.writeHead(302, { location: `${req.url}?there` }).end('<html>Found</html>'))
+    uplink.packages.set('shelf', { ...uplink.packages.get('shelf'), tarball })
+    assert.deepEqual(await bytes(await ask('shelf/-/shelf-1.0.0.tgz')), tgz)
+  })
+
   test('a tarball that is said to lie elsewhere is asked of the uplink alone', async () => {
     const tgz = uplink.add('elsewhere', { dist: { tarball: `${other.url}/secret/elsewhere-1.0.0.tgz?token=1` } })
     assert.deepEqual(await bytes(await ask('elsewhere/-/elsewhere-1.0.0.tgz')), tgz)
@@ -228,7 +235,9 @@ test('an uplink that fails again and again is left alone, then probed, then used
   assert.ok(sent - asked <= 6, `${sent - asked} requests`)
   const answer = await ask('down-9')
   assert.equal(answer.status, 503)
-  assert.match(await error(answer), /is asked again in \d+ s/)
+  const told = await error(answer)
+  assert.match(told, /is asked again in \d+ s/)
+  assert.doesNotMatch(told, /answered 500/, 'the cause, which may name addresses, is for administrators')
   assert.equal(uplink.asked.length, sent)
   uplink.all = undefined
   await rested()
