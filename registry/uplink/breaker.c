@@ -86,8 +86,8 @@ int breaker_enter(struct breaker *breaker, int64_t now_ms, struct err *err)
         wait_ms = breaker->probe_until_ms - now_ms;
     if (wait_ms > 0) {
         failed = err_set(err, ERR_UNAVAILABLE, "uplink_resting",
-                         "The uplink \"%s\" did not answer and is asked again in %lld s: %.120s",
-                         breaker->name, (long long)(wait_ms + 999) / 1000, breaker->view.cause);
+                         "The uplink \"%s\" did not answer and is asked again in %lld s.",
+                         breaker->name, (long long)(wait_ms + 999) / 1000);
     } else {
         breaker->view.requests++;
         if (breaker->view.state != BREAKER_CLOSED) {

@@ -18,8 +18,8 @@ const char *breaker_state_name(enum breaker_state state); /* "closed", "open", "
 struct breaker *breaker_new(const char *name);
 void breaker_free(struct breaker *breaker); /* NULL is fine */
 
-/* May a request go out at now_ms (monotonic)? Who may must leave. ERR_UNAVAILABLE "uplink_resting".
- */
+/* May a request go out at now_ms (monotonic)? Who may must leave. ERR_UNAVAILABLE "uplink_resting",
+ * which clients hear: without the cause, which may name addresses. */
 int breaker_enter(struct breaker *breaker, int64_t now_ms, struct err *err);
 /* cause: why it did not go well, a sentence; NULL: it did. rest_ms: the uplink asked to be left
  * alone for so long; 0: it did not. */
