@@ -51,6 +51,13 @@ static bool is_private4(uint32_t a)
            a >> 17 == 0x6309 || a >> 28 >= 14;
 }
 
+static bool is_private_inside(const unsigned char *a)
+{
+    return is_private4((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3]);
+}
+
+/* Of IPv6 also what leads on to such an address of IPv4: mapped, NAT64 (that of one's own net
+ * wholly) and 6to4. */
 static bool is_private(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET)
@@ -62,10 +69,12 @@ static bool is_private(const struct sockaddr *address)
         ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr;
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
+    static const unsigned char own_nat64[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
     if (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0)
-        return is_private4((uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 |
-                           a[15]);
-    return a[0] == 0 || a[0] == 0xff || (a[0] & 0xfe) == 0xfc ||
+        return is_private_inside(a + 12);
+    if (a[0] == 0x20 && a[1] == 0x02)
+        return is_private_inside(a + 2);
+    return memcmp(a, own_nat64, 6) == 0 || a[0] == 0 || a[0] == 0xff || (a[0] & 0xfe) == 0xfc ||
            (a[0] == 0xfe && (a[1] & 0x80) == 0x80);
 }
 
@@ -107,21 +116,17 @@ bool fetch_names_private(const char *url)
 
     if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
         curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        struct text name = text_of(host);
+        auto_pool struct pool *pool = pool_new();
+        struct text name = text_lower(pool, text_of(host));
         struct in_addr v4;
-        if (text_starts(name, "[")) {
+        if (text_starts(name, "["))
             name = text_sub(name, 1, name.len - 2);
-            host[name.len + 1] = '\0';
-        } else if (text_ends(name, ".")) {
+        else if (text_ends(name, ".")) /* "localhost." is the same name, fully said */
             name.len--;
-            host[name.len] = '\0';
-        }
-        size_t dot = name.len;
-        while (dot > 0 && name.base[dot - 1] != '.')
-            dot--;
-        bool address = inet_pton(AF_INET, name.base, &v4) == 1 || text_has(name, ':');
-        private = address ? is_private_name(name.base)
-                          : text_eq_nocase(text_sub(name, dot, name.len), TEXT("localhost"));
+        const char *plain = text_c(pool, name);
+        bool address = inet_pton(AF_INET, plain, &v4) == 1 || text_has(name, ':');
+        private = address ? is_private_name(plain)
+                          : text_is(name, "localhost") || text_ends(name, ".localhost");
     }
     curl_free(host);
     curl_url_cleanup(u);

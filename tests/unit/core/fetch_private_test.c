@@ -83,6 +83,9 @@ static void private_addresses_are_refused_before_they_are_asked(void **state)
         "[ff02::1]",
         "[::ffff:10.0.0.1]",
         "[64:ff9b::a00:1]",
+        "[64:ff9b:1::808:808]",
+        "[2002:a00:1::1]",
+        "[2002:7f00:1::]",
         "[fec0::1]",
     };
 
@@ -160,14 +163,16 @@ static void a_name_tells_of_itself_whether_it_is_private(void **state)
                                           "http://127.1/",
                                           "http://127.0.0.1./",
                                           "http://2130706433/",
+                                          "http://0x7f.1/",
                                           "http://[::1]:8/",
                                           "http://10.0.0.1/",
                                           "http://[fd00::1%25e]/",
+                                          "http://[2002:a00:1::1]/",
                                           "none",
                                           ""};
-    static const char *const public[] = {"http://example.org/", "http://localhost.example.org./",
-                                         "http://notlocalhost/", "http://" PUBLIC "/",
-                                         "https://[2001:db9::1]/"};
+    static const char *const public[] = {"http://example.org/",    "http://localhost.example.org./",
+                                         "http://notlocalhost/",   "http://" PUBLIC "/",
+                                         "https://[2001:db9::1]/", "http://[2002:808:808::1]/"};
 
     for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++)
         if (!fetch_names_private(private[i]))
