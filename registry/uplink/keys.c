@@ -10,7 +10,7 @@
 #include "registry/uplink/part.h"
 #include "registry/uplink/send.h"
 
-#define DEADLINE_MS 15000
+#define DEADLINE_MS 15000 /* for all of them together */
 #define FRESH_MS (60 * 60 * 1000)
 #define DOWN_MS 60000
 #define MAX_KEYS 50
@@ -75,13 +75,14 @@ static int keep(struct uplinks *us, const struct uplink *u, struct text keys)
 }
 
 /* 404 is an answer: it signs nothing. */
-static void ask(struct uplinks *us, const struct uplink *u, struct pool *pool, struct text flight)
+static void ask(struct uplinks *us, const struct uplink *u, struct pool *pool, struct text flight,
+                int64_t deadline_at)
 {
     struct fetch_reply reply;
     struct text keys = TEXT_NONE;
     int64_t rest_ms;
     struct uplink_question q = {.url = pool_printf(pool, "%s/-/npm/v1/keys", u->url),
-                                .deadline_at = clock_mono_ms() + DEADLINE_MS,
+                                .deadline_at = deadline_at,
                                 .max_bytes = MAX_BYTES};
     if (!u->offline && uplink_send(us, u, &q, pool, &reply, &rest_ms, NULL) == 0)
         keys = reply.status == 200   ? read_keys(pool, reply.body)
@@ -93,15 +94,16 @@ static void ask(struct uplinks *us, const struct uplink *u, struct pool *pool, s
 }
 
 static int put_keys(struct uplinks *us, const struct uplink *u, struct pool *pool,
-                    struct json_writer *w, struct err *err)
+                    struct json_writer *w, int64_t deadline_at, struct err *err)
 {
     static const char sql[] = "SELECT keys FROM uplink_keys WHERE url = ?";
     /* No package is called so. */
     struct text keys, flight = text_printf(pool, "-/npm/v1/keys %s", u->name);
     struct json *list;
     bool waited;
-    if (flights_board(us->flights, flight, DEADLINE_MS, &waited) == FLIGHT_YOURS)
-        ask(us, u, pool, flight);
+    int64_t left_ms = deadline_at - clock_mono_ms();
+    if (left_ms > 0 && flights_board(us->flights, flight, left_ms, &waited) == FLIGHT_YOURS)
+        ask(us, u, pool, flight, deadline_at);
     auto_read struct db_read r = db_read(us->config.control, err);
     if (r.conn == NULL)
         return -1;
@@ -118,10 +120,11 @@ int uplinks_put_keys(struct uplinks *uplinks, struct pool *pool, struct json_wri
                      struct err *err)
 {
     struct uplink_table *table = uplinks_table(uplinks);
+    int64_t deadline_at = clock_mono_ms() + DEADLINE_MS;
     int failed = 0;
     for (size_t i = 0; i < table->n && failed == 0; i++)
         if (table->all[i].url != NULL)
-            failed = put_keys(uplinks, &table->all[i], pool, w, err);
+            failed = put_keys(uplinks, &table->all[i], pool, w, deadline_at, err);
     snapshot_drop(&table->base);
     return failed;
 }

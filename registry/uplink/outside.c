@@ -83,9 +83,9 @@ static int keep(struct registry *registry, struct text name, const struct uplink
     return db_commit(&tx, err);
 }
 
-int outside_ask(struct registry *registry, struct pool *pool, struct text name, bool *found,
-                struct err *err)
+int outside_ask(struct registry *registry, struct text name, bool *found, struct err *err)
 {
+    auto_pool struct pool *pool = pool_new(); /* a document is large, and many are asked for */
     struct pkgname split;
     struct snapshot *accounts = account_snapshot(registry->config.account);
     bool ours = pkgname_split(name, &split) &&

@@ -9,14 +9,12 @@
 
 struct err;
 struct json_writer;
-struct pool;
 struct registry;
 
 /* Looks through what is known; what is new is logged once. */
 int outside_learn(struct registry *registry, struct err *err);
 /* Asks the uplink that a name would come from. ERR_UNPROCESSABLE "not_private" for a name that is
  * not ours. *found: it has it. */
-int outside_ask(struct registry *registry, struct pool *pool, struct text name, bool *found,
-                struct err *err);
+int outside_ask(struct registry *registry, struct text name, bool *found, struct err *err);
 /* An array of objects: name, uplink, how, seen_at. */
 int outside_put_all(struct registry *registry, struct json_writer *w, struct err *err);

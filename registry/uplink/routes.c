@@ -200,7 +200,7 @@ static int ask_names(struct call *c, const struct json *names, struct json_write
     json_open_array(w);
     json_each (name, names) {
         bool found = false;
-        if (outside_ask(c->area, c->pool, name->text, &found, err) != 0)
+        if (outside_ask(c->area, name->text, &found, err) != 0)
             return -1;
         json_open(w);
         json_put_text(w, "name", name->text);
