@@ -104,11 +104,6 @@ static int ask_hop(struct uplinks *us, const struct uplink *u, const struct upli
     return fetch(us->config.fetcher, &request, pool, reply, err);
 }
 
-static bool names_us(const struct uplinks *us, struct text via)
-{
-    return via.base != NULL && memmem(via.base, via.len, us->via, strlen(us->via)) != NULL;
-}
-
 static int follow(struct uplinks *us, const struct uplink *u, const struct uplink_question *q,
                   struct pool *pool, struct fetch_reply *reply, struct err *err)
 {
@@ -118,7 +113,7 @@ static int follow(struct uplinks *us, const struct uplink *u, const struct uplin
     for (int i = 0; i <= REDIRECTS; i++) {
         if (ask_hop(us, u, q, &hop, pool, reply, err) != 0)
             return -1;
-        if (names_us(us, fetch_header(reply, "via")))
+        if (uplinks_began(us, fetch_header(reply, "via")))
             return err_set(err, ERR_UPSTREAM, "uplink_loop",
                            "The uplink \"%s\" leads back to this registry; correct its address.",
                            u->name);

@@ -52,8 +52,8 @@ struct uplink_table {
     size_t n_rules;
 };
 
-/* The one of name. ERR_FORBIDDEN "name_blocked" with the rule's reason; ERR_NOT_FOUND
- * "package_not_found" when no rule and no default uplink takes it. */
+/* The one of name: of the first rule that fits, else the default, which may have no address.
+ * ERR_FORBIDDEN "name_blocked" with the rule's reason. */
 int uplink_choose(const struct uplink_table *table, struct text name, const struct uplink **out,
                   struct err *err);
 const struct uplink *uplink_find(const struct uplink_table *table, struct text name);

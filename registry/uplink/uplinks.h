@@ -74,7 +74,8 @@ int uplinks_tarball(struct uplinks *uplinks, struct pool *pool, const struct pkg
 void uplinks_used(struct uplinks *uplinks, struct text name, struct text file);
 /* Forgets what is remembered of a name: it was claimed, or the claim was lifted. */
 void uplinks_forget(struct uplinks *uplinks, struct text name);
-/* Did a request with this Via header (absent: none) begin here? Any thread. */
+/* Did a request with this Via header (absent: none) begin here, or does an answer with it come from
+ * here? Any thread. */
 bool uplinks_began(const struct uplinks *uplinks, struct text via);
 /* Our mark in Via. */
 const char *uplinks_via(const struct uplinks *uplinks);
