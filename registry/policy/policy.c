@@ -42,9 +42,10 @@ struct mark {
 struct policy {
     struct registry *registry;
     struct snapshot_slot slot;
-    pthread_mutex_t lock; /* one reload at a time; marks */
+    pthread_mutex_t lock; /* one reload at a time, which reads rows */
     uint64_t generation;
-    atomic_bool any; /* there is a rule at all */
+    atomic_bool any;            /* there is a rule at all */
+    pthread_mutex_t marks_lock; /* loops take it too: nothing waits under it */
     struct mark *marks;
 };
 
@@ -114,6 +115,7 @@ struct policy *policy_open(struct registry *registry, struct err *err)
     p->registry = registry;
     snapshot_slot_init(&p->slot);
     pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_init(&p->marks_lock, NULL);
     p->marks = xcalloc(REMEMBERED, sizeof *p->marks);
     if (policy_reload(p, err) == 0)
         return p;
@@ -126,6 +128,7 @@ void policy_close(struct policy *p)
     if (p == NULL)
         return;
     snapshot_put(&p->slot, NULL);
+    pthread_mutex_destroy(&p->marks_lock);
     pthread_mutex_destroy(&p->lock);
     free(p->marks);
     free(p);
@@ -280,9 +283,9 @@ bool policy_remembers(const struct policy_view *view, struct text name, struct t
 {
     struct policy *p = view->policy;
     struct mark mark = mark_of(view, name, version);
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->marks_lock);
     bool same = memcmp(place_of(p, &mark), &mark, sizeof mark) == 0;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->marks_lock);
     return same;
 }
 
@@ -290,9 +293,9 @@ static void remember(const struct policy_view *view, struct text name, struct te
 {
     struct policy *p = view->policy;
     struct mark mark = mark_of(view, name, version);
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->marks_lock);
     *place_of(p, &mark) = mark;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->marks_lock);
 }
 
 int policy_check(struct pool *pool, const struct policy_asking *a, struct err *err)
