@@ -1,6 +1,8 @@
 #include "registry/policy/policy.h"
 
+#include "core/buf.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/db.h"
 #include "core/digest.h"
 #include "core/err.h"
@@ -150,49 +152,54 @@ static const struct rules *find_tenant(const struct book *book, const char *tena
     return NULL;
 }
 
-/* With the word that tells this view from others. */
-static void add_section(struct policy_view *view, struct pool *pool, const struct section *section,
-                        const char *tenant)
+/* A view that is being made, and of whose rules: that tells it from others. */
+struct looking {
+    struct policy_view *view;
+    struct buf whose;
+};
+
+static void add_section(struct looking *l, const struct section *section, const char *tenant)
 {
-    if (!section->any || view->n == POLICY_SECTIONS)
+    if (!section->any)
         return;
-    view->sections[view->n++] = section;
-    view->full = view->full || section_needs_facts(section);
-    view->key = text_printf(pool, "%.*s,%s", TEXT_ARG(view->key), tenant);
+    l->view->sections[l->view->n++] = section;
+    l->view->full = l->view->full || section_needs_facts(section);
+    buf_printf(&l->whose, ",%s", tenant);
 }
 
-static void add_public(struct policy_view *view, struct pool *pool, const struct book *book,
-                       const struct identity *who)
+static void add_public(struct looking *l, const struct book *book, const struct identity *who)
 {
     const struct rules *rules;
-    add_section(view, pool, &book->platform.public, "");
+    add_section(l, &book->platform.public, "");
     if (who->kind == IDENTITY_INSTANCE && (rules = find_tenant(book, who->tenant)) != NULL)
-        add_section(view, pool, &rules->public, who->tenant);
+        add_section(l, &rules->public, who->tenant);
     for (size_t i = 0; book->n > 0 && i < who->n_members; i++)
         if ((rules = find_tenant(book, who->members[i].tenant)) != NULL)
-            add_section(view, pool, &rules->public, who->members[i].tenant);
+            add_section(l, &rules->public, who->members[i].tenant);
 }
 
-static void add_private(struct policy_view *view, struct pool *pool, const struct book *book,
-                        const char *tenant)
+static void add_private(struct looking *l, const struct book *book, const char *tenant)
 {
     const struct rules *rules = find_tenant(book, tenant);
-    add_section(view, pool, &book->platform.private, "");
+    add_section(l, &book->platform.private, "");
     if (rules != NULL)
-        add_section(view, pool, &rules->private, tenant);
+        add_section(l, &rules->private, tenant);
 }
 
-/* Versions come of age by themselves. */
-static void end_view(struct policy_view *view, struct pool *pool, const struct book *book)
+/* Versions come of age by themselves. A person may be in very many tenants: the key stays short. */
+static void end_view(struct looking *l, struct pool *pool, const struct book *book)
 {
+    struct policy_view *view = l->view;
+    unsigned char sum[SHA256_BYTES];
     bool ages = false;
     if (view->n == 0)
         return;
-    for (unsigned i = 0; i < view->n; i++)
+    for (size_t i = 0; i < view->n; i++)
         ages = ages || view->sections[i]->minimum_age_ms > 0;
-    view->key =
-        text_printf(pool, " p%llu.%lld%.*s", (unsigned long long)book->generation,
-                    ages ? (long long)(clock_wall_ms() / TICK_MS) : 0LL, TEXT_ARG(view->key));
+    sha256(buf_view(&l->whose), sum);
+    view->key = text_printf(pool, " p%llu.%lld,%.*s", (unsigned long long)book->generation,
+                            ages ? (long long)(clock_wall_ms() / TICK_MS) : 0LL,
+                            TEXT_ARG(b64url_encode(pool, sum, sizeof sum)));
 }
 
 static void drop_held(void *snapshot)
@@ -210,11 +217,17 @@ void policy_look(struct registry *registry, struct pool *pool, const struct iden
     view->held = snapshot_take(&p->slot);
     pool_defer(pool, drop_held, view->held);
     const struct book *book = (const struct book *)view->held;
+    /* the platform's, an instance's tenant's, and those of the tenants that have rules at all */
+    size_t most = 2 + (who->n_members < book->n ? who->n_members : book->n);
+    struct looking l = {.view = view};
+    buf_init(&l.whose, most * (ACCOUNT_ID + 1));
+    view->sections = pool_alloc(pool, most * sizeof *view->sections);
     if (origin->kind == ORIGIN_PUBLIC)
-        add_public(view, pool, book, who);
+        add_public(&l, book, who);
     else
-        add_private(view, pool, book, origin->tenant);
-    end_view(view, pool, book);
+        add_private(&l, book, origin->tenant);
+    end_view(&l, pool, book);
+    buf_release(&l.whose);
 }
 
 /* What is known against a package, if any rule asks for it. */
@@ -237,7 +250,7 @@ static int prepare(const struct policy_view *view, struct pool *pool, struct tex
     bool asked = false;
     *out = (struct judging){
         .sections = view->sections, .n_sections = view->n, .now_ms = clock_wall_ms()};
-    for (unsigned i = 0; i < view->n; i++)
+    for (size_t i = 0; i < view->n; i++)
         asked = asked || view->sections[i]->advisories > 0;
     if (!asked)
         return 0;

@@ -31,14 +31,12 @@ void policy_close(struct policy *policy); /* NULL is fine */
 /* After a commit that changed rules or advisories: what was built is built anew. */
 int policy_reload(struct policy *policy, struct err *err);
 
-#define POLICY_SECTIONS 33 /* the platform's and those of the tenants of one person */
-
 /* The rules that count for one asker and one package. */
 struct policy_view {
     struct policy *policy;
     struct snapshot *held; /* what the sections lie in, until the pool goes; NULL: no rules */
-    const struct section *sections[POLICY_SECTIONS];
-    unsigned n;      /* 0: all is offered */
+    const struct section **sections;
+    size_t n;        /* 0: all is offered */
     bool full;       /* judging needs the full form */
     struct text key; /* of ready bodies: "" without rules; changes when rules do or versions age */
 };
@@ -77,7 +75,6 @@ int policy_read(struct registry *registry, struct pool *pool, const char *tenant
                 struct text *rules, struct err *err);
 int policy_write(struct registry *registry, struct pool *pool, const char *tenant,
                  struct text rules, const char *by, struct err *err);
-/* refusal.c */
 struct policy_refusal {
     struct text package, version, who, reason;
     const char *tenant, *action;

@@ -87,6 +87,31 @@ static void what_was_good_is_remembered_until_rules_change(void **state)
     assert_false(policy_remembers(&view, TEXT("y"), TEXT("1.0.0")));
 }
 
+static void who_is_in_very_many_tenants_is_judged_by_all_of_them(void **state)
+{
+    enum { TENANTS = 40 };
+    struct world *w = *state;
+    struct err err;
+    char id[ACCOUNT_ID];
+    for (int i = 0; i < TENANTS; i++) {
+        struct text slug = text_printf(w->pool, "tenant-%d", i);
+        assert_works(account_tenant_create(w->account, slug, slug, id, &err), err);
+        assert_works(account_member_set(w->account, id, w->ada, ROLE_DEVELOPER, &err), err);
+        set(w, id, "{\"public\":{\"deny\":[{\"name\":\"y\"}]}}");
+    }
+    struct identity ada = world_who(w, w->pool, w->ada, SCOPE_ALL);
+    struct policy_view before = look(w, &ada, ORIGIN_PUBLIC, NULL);
+    assert_int_equal(before.n, TENANTS);
+    set(w, id, DENIES);
+    struct origin origin = {ORIGIN_PUBLIC, NULL};
+    struct policy_view view = look(w, &ada, ORIGIN_PUBLIC, NULL);
+    struct policy_asking asking = {
+        .view = &view, .who = &ada, .origin = &origin, .name = TEXT("x"), .version = TEXT("1.0.0")};
+    assert_fails(policy_check(w->pool, &asking, &err), err, ERR_FORBIDDEN, "policy");
+    assert_in_range(view.key.len, 1, 100);
+    assert_false(text_eq(view.key, before.key));
+}
+
 static void a_publish_that_is_forbidden_leaves_nothing(void **state)
 {
     struct world *w = *state;
@@ -110,6 +135,8 @@ int main(void)
                                         world_close),
         cmocka_unit_test_setup_teardown(what_was_good_is_remembered_until_rules_change, world_open,
                                         world_close),
+        cmocka_unit_test_setup_teardown(who_is_in_very_many_tenants_is_judged_by_all_of_them,
+                                        world_open, world_close),
         cmocka_unit_test_setup_teardown(a_publish_that_is_forbidden_leaves_nothing, world_open,
                                         world_close),
     };
