@@ -101,7 +101,6 @@ static void read_manifest(struct facts *f, struct text manifest)
 bool filter_allows_facts(struct pool *pool, const struct judging *j, struct facts f,
                          struct text *reason)
 {
-    int64_t matures;
     for (size_t i = 0; i < j->n_known; i++) {
         if (j->known[i].level <= f.level || !advisory_covers(j->known[i].range, f.version))
             continue;
@@ -109,7 +108,7 @@ bool filter_allows_facts(struct pool *pool, const struct judging *j, struct fact
         f.advisory = j->known[i].id;
     }
     for (size_t i = 0; i < j->n_sections; i++)
-        if (!section_allows(j->sections[i], pool, &f, j->now_ms, reason, &matures))
+        if (!section_allows(j->sections[i], pool, &f, j->now_ms, reason))
             return false;
     return true;
 }

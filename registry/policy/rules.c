@@ -43,7 +43,8 @@ static int read_names(struct pool *pool, const struct json *section, const char 
     json_each (item, out->all != NULL ? list : NULL) {
         if (item->type != JSON_STRING || !is_line(item->text, MAX_NAME))
             return bad(err, key, "holds something that is no name");
-        out->all[out->n++] = (struct rule){.name = item->text};
+        /* once here, not once for every version that is judged */
+        out->all[out->n++] = (struct rule){.name = text_lower(pool, item->text)};
     }
     return 0;
 }
@@ -176,7 +177,7 @@ static bool names(struct pool *pool, const struct rule_list *list, struct text n
 {
     struct text folded = text_lower(pool, name);
     for (size_t i = 0; i < list->n; i++)
-        if (text_glob(text_lower(pool, list->all[i].name), folded))
+        if (text_glob(list->all[i].name, folded))
             return true;
     return false;
 }
@@ -210,7 +211,7 @@ static bool judge_licence(const struct section *s, struct pool *pool, const stru
 }
 
 static bool judge_age(const struct section *s, struct pool *pool, const struct facts *f,
-                      int64_t now_ms, struct text *reason, int64_t *matures_ms)
+                      int64_t now_ms, struct text *reason)
 {
     if (s->minimum_age_ms == 0 || f->fresh)
         return true;
@@ -220,14 +221,13 @@ static bool judge_age(const struct section *s, struct pool *pool, const struct f
     }
     if (now_ms - f->published_ms >= s->minimum_age_ms)
         return true;
-    *matures_ms = f->published_ms + s->minimum_age_ms;
     *reason = text_printf(pool, "it is younger than %lld hours",
                           (long long)(s->minimum_age_ms / HOUR_MS));
     return false;
 }
 
 bool section_allows(const struct section *s, struct pool *pool, const struct facts *f,
-                    int64_t now_ms, struct text *reason, int64_t *matures_ms)
+                    int64_t now_ms, struct text *reason)
 {
     const struct rule *rule = find(&s->deny, f);
     if (rule != NULL) {
@@ -248,5 +248,5 @@ bool section_allows(const struct section *s, struct pool *pool, const struct fac
         *reason = TEXT("it runs a script when it is installed");
         return false;
     }
-    return judge_licence(s, pool, f, reason) && judge_age(s, pool, f, now_ms, reason, matures_ms);
+    return judge_licence(s, pool, f, reason) && judge_age(s, pool, f, now_ms, reason);
 }

@@ -30,9 +30,10 @@ struct section {
     int64_t minimum_age_ms;
     struct rule_list deny, allow;
     bool only_allowed, no_scripts;
-    struct rule_list licences_allowed, licences_denied, scripts_allowed; /* name alone */
-    int advisories; /* 1 to 4 (advisory/osv.h); 0: none counts */
-    bool any;       /* it can refuse something */
+    struct rule_list licences_allowed, licences_denied,
+        scripts_allowed; /* name alone, lower case */
+    int advisories;      /* 1 to 4 (advisory/osv.h); 0: none counts */
+    bool any;            /* it can refuse something */
 };
 
 struct rules {
@@ -54,7 +55,6 @@ struct facts {
 
 /* Does judging need more than name and version? */
 bool section_needs_facts(const struct section *section);
-/* True: it may be had. Else *reason is a sentence in pool. *matures_ms is when that ends, if it
- * does; else it is left alone. */
+/* True: it may be had. Else *reason is a sentence in pool. */
 bool section_allows(const struct section *section, struct pool *pool, const struct facts *facts,
-                    int64_t now_ms, struct text *reason, int64_t *matures_ms);
+                    int64_t now_ms, struct text *reason);

@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include "core/buf.h"
 #include "core/json.h"
 #include "core/pool.h"
 #include "registry/policy/filter.h"
@@ -106,12 +107,31 @@ static struct text judge(struct pool *pool, const char *rules, struct facts f)
 {
     struct section s = section_of(pool, rules);
     struct text reason;
-    int64_t matures = 0;
     if (f.name.base == NULL)
         f.name = TEXT("left-pad");
     if (f.version.base == NULL)
         f.version = TEXT("1.3.0");
-    return section_allows(&s, pool, &f, NOW, &reason, &matures) ? TEXT("") : reason;
+    return section_allows(&s, pool, &f, NOW, &reason) ? TEXT("") : reason;
+}
+
+/* An owner may name a thousand licences, and a package have thousands of versions. */
+static void judging_a_version_takes_little_memory(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    auto_buf struct buf rules = {0};
+    buf_init(&rules, (size_t)1 << 20);
+    buf_str(&rules, "{\"licences_denied\":[\"GPL*\"");
+    for (int i = 0; i < RULES_MOST - 1; i++)
+        buf_printf(&rules, ",\"Some-Licence-%d\"", i);
+    buf_str(&rules, "]}");
+    struct section s = section_of(pool, rules.base);
+    struct facts f = {.name = TEXT("x"), .version = TEXT("1.0.0"), .licence = TEXT("MIT")};
+    struct text reason;
+    size_t before = pool_size(pool);
+    assert_true(section_allows(&s, pool, &f, NOW, &reason));
+    f.licence = TEXT("gpl-3.0");
+    assert_false(section_allows(&s, pool, &f, NOW, &reason));
+    assert_in_range(pool_size(pool) - before, 0, 1000);
 }
 
 static void each_rule_says_why(void **state)
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(licences_are_expressions),
         cmocka_unit_test(moments_are_read),
         cmocka_unit_test(rules_that_are_spelt_wrong_are_refused),
+        cmocka_unit_test(judging_a_version_takes_little_memory),
         cmocka_unit_test(each_rule_says_why),
         cmocka_unit_test(refused_versions_are_taken_out_and_latest_falls_back),
         cmocka_unit_test(what_is_no_packument_is_said),
