@@ -24,5 +24,6 @@ int serve_packument(struct pool *pool, const struct serve *serve, struct text *b
 int serve_version(struct call *c, const struct serve *serve, struct text which, struct text *body,
                   struct err *err);
 int serve_tags(struct pool *pool, const struct serve *serve, struct text *body, struct err *err);
-/* May the tarball of this version be had, or what is in it? ERR_FORBIDDEN "policy". */
+/* May the tarball of this version (absent: the file is none) be had, or what is in it?
+ * ERR_FORBIDDEN "policy". */
 int serve_check(struct call *c, const struct asked *asked, struct text version, struct err *err);

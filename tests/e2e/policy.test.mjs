@@ -86,6 +86,9 @@ describe('public packages', () => {
       assert.equal((await file(name, '1.0.0')).body.error, `${name}@1.0.0 is refused here: ${reason}.`)
       for (const headers of [{}, short]) assert.deepEqual(await versions(name, 'dev', headers), name === 'weak' ? ['1.0.1'] : [])
     }
+    outside.add('evil-old', '1.0beta', { age: 50 * day, license: 'MIT' })
+    assert.deepEqual([await versions('evil-old'), (await file('evil-old', '1.0beta')).status], [[], 403])
+    assert.equal((await r.api('GET', '/npm/aged/-/other-1.0.0.tgz', undefined, as('dev'))).status, 404)
     assert.deepEqual([await versions('either'), (await file('weak', '1.0.1')).status], [['1.0.0'], 200])
     await put({ only_allowed: true, allow: [{ name: 'weak', versions: '>=1.0.1' }] })
     assert.deepEqual([await versions('weak'), await versions('aged')], [['1.0.1'], []])
