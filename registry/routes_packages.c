@@ -50,7 +50,7 @@ static struct text key_of(struct call *c, const struct serve *s)
 static void set_headers(struct call *c)
 {
     call_set(c, "cache-control", TEXT("private, no-cache"));
-    call_set(c, "vary", TEXT("accept, accept-encoding, authorization"));
+    call_set(c, "vary", TEXT("accept, authorization"));
 }
 
 static bool ready_packument(struct call *c)

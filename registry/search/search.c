@@ -22,6 +22,7 @@
 #define KEPT_BYTES ((size_t)8 << 20)
 #define MAX_ANSWER ((size_t)16 << 20)
 #define MAX_NODES 200000
+#define MAX_AUTHOR 1000 /* bytes; of a longer one the name is told */
 #define MIME "application/json"
 
 /* Answers are named by how often any package had changed when they were asked for: what is old is
@@ -119,12 +120,14 @@ static void put_manifest(struct json_writer *w, const struct asking *a, struct p
     if (author == NULL || (author->type != JSON_STRING && author->type != JSON_OBJECT))
         return;
     json_key(w, "author");
-    if (author->type == JSON_OBJECT) {
+    if (author->type == JSON_OBJECT && author->raw.len <= MAX_AUTHOR) {
         json_raw(w, author->raw);
         return;
     }
+    const struct json *named = author->type == JSON_OBJECT ? json_get(author, "name") : author;
     json_open(w);
-    json_put_text(w, "name", text_sub(author->text, 0, 200));
+    if (named != NULL && named->type == JSON_STRING)
+        json_put_text(w, "name", text_sub(named->text, 0, 200));
     json_close(w);
 }
 
@@ -167,17 +170,19 @@ static int put_hit(struct json_writer *w, struct db_conn *conn, struct pool *poo
     return 0;
 }
 
-static int put_hits(struct json_writer *w, struct db_conn *conn, struct pool *pool,
-                    const struct asking *a, const struct search_hits *hits, struct err *err)
+static int put_hits(struct json_writer *w, struct db_conn *conn, const struct asking *a,
+                    const struct search_hits *hits, struct err *err)
 {
     size_t n = hits->n, from = (size_t)a->from < n ? (size_t)a->from : n;
     size_t to = n - from < (size_t)a->size ? n : from + (size_t)a->size;
     json_open(w);
     json_key(w, "objects");
     json_open_array(w);
-    for (size_t i = from; i < to; i++)
+    for (size_t i = from; i < to; i++) {
+        auto_pool struct pool *pool = pool_new(); /* manifests are whole, and hits are many */
         if (put_hit(w, conn, pool, a, &hits->all[i], err) != 0)
             return -1;
+    }
     json_close_array(w);
     json_put_int(w, "total", (int64_t)n);
     json_put_time(w, "time", clock_wall_ms());
@@ -199,7 +204,7 @@ static int build(void *arg, struct pool *pool, struct text key, struct text *bod
         return -1;
     buf_init(&out, MAX_ANSWER);
     json_writer_init(&w, &out);
-    int failed = put_hits(&w, r.conn, pool, a, &hits, err);
+    int failed = put_hits(&w, r.conn, a, &hits, err);
     free(hits.all);
     if (failed != 0)
         return -1;
@@ -263,7 +268,7 @@ static struct text key_of(struct call *c, const struct asking *a)
 static void set_headers(struct call *c)
 {
     call_set(c, "cache-control", TEXT("private, no-cache"));
-    call_set(c, "vary", TEXT("accept-encoding, authorization"));
+    call_set(c, "vary", TEXT("authorization"));
 }
 
 static bool needs_login(const struct call *c, const struct asking *a)

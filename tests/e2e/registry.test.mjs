@@ -138,7 +138,7 @@ describe('packages', () => {
     assert.equal(full.headers.get('content-type').split(';')[0], 'application/json')
     assert.equal(brief.headers.get('content-type'), 'application/vnd.npm.install-v1+json')
     assert.notEqual(full.headers.get('etag'), brief.headers.get('etag'))
-    for (const word of ['accept', 'accept-encoding', 'authorization']) assert.ok(full.headers.get('vary').toLowerCase().split(/, */).includes(word), full.headers.get('vary'))
+    assert.deepEqual(full.headers.get('vary').toLowerCase().split(/, */).sort(), ['accept', 'accept-encoding', 'authorization'])
     const doc = await full.json(), short = await brief.json()
     assert.equal(doc.versions['1.0.0'].description.length, 5000)
     assert.deepEqual(Object.keys(short).sort(), ['dist-tags', 'modified', 'name', 'time', 'versions'])

@@ -114,3 +114,9 @@ describe('the list of packages', () => {
     assert.equal((await ask('/api/v1/packages?filter=zebra&tenant=beta')).status, 404)
   })
 })
+
+test('a package that says very much of its author does not fill the answer', async () => {
+  await publish('@acme/loud', '1.0.0', { author: { name: 'Loud', note: 'x'.repeat(500000) } })
+  const { objects } = await search('loud')
+  assert.deepEqual(objects.map((o) => o.package.author), [{ name: 'Loud' }])
+})
