@@ -23,13 +23,21 @@ static int bad(struct text name, struct err *err)
 int uplink_body_check(struct text doc, struct text name, struct err *err)
 {
     struct jsonscan s;
-    bool named = false, versions = false;
+    bool named = false;
+    unsigned versions = 0;
     jsonscan_init(&s, doc);
     while (jsonscan_next(&s)) {
         named = named || (text_is(s.key, "name") && text_eq(jsonscan_string(s.value), name));
-        versions = versions || (text_is(s.key, "versions") && text_starts(s.value, "{"));
+        versions += text_is(s.key, "versions") ? text_starts(s.value, "{") ? 1 : 2 : 0;
     }
-    return s.bad || !named || !versions || !text_is_utf8(doc) ? bad(name, err) : 0;
+    /* Of two clients take the last, and we looked at the first. */
+    return s.bad || !named || versions != 1 || !text_is_utf8(doc) ? bad(name, err) : 0;
+}
+
+/* Clients would read such a key as another one, that of a member which is rewritten or judged. */
+static bool is_escaped(struct text key)
+{
+    return text_has(key, '\\');
 }
 
 static void put_key(struct buf *out, bool *first, struct text key)
@@ -63,7 +71,7 @@ static bool put_dist(const struct writing *w, struct text version, struct text d
     buf_char(w->out, '"');
     jsonscan_init(&s, dist);
     while (jsonscan_next(&s)) {
-        if (text_is(s.key, "tarball"))
+        if (text_is(s.key, "tarball") || is_escaped(s.key))
             continue;
         put_key(w->out, &first, s.key);
         buf_text(w->out, s.value);
@@ -79,6 +87,8 @@ static bool put_version(const struct writing *w, struct text version, struct tex
     jsonscan_init(&s, manifest);
     buf_char(w->out, '{');
     while (ok && jsonscan_next(&s)) {
+        if (is_escaped(s.key))
+            continue;
         put_key(w->out, &first, s.key);
         if (text_is(s.key, "dist"))
             ok = put_dist(w, version, s.value);
@@ -116,6 +126,8 @@ int uplink_body(struct pool *pool, const char *base, const struct pkgname *name,
     jsonscan_init(&s, doc);
     buf_char(&out, '{');
     while (ok && jsonscan_next(&s)) {
+        if (is_escaped(s.key))
+            continue;
         put_key(&out, &first, s.key);
         if (text_is(s.key, "versions"))
             ok = put_versions(&w, s.value);

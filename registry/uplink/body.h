@@ -1,6 +1,7 @@
 /*
  * What clients read of a public package: the uplink's document with each dist.tarball pointing
- * here. All else is copied as it came. Pure.
+ * here. All else is copied as it came, but for keys with escapes, which could stand for others.
+ * Pure.
  */
 #pragma once
 
@@ -10,7 +11,7 @@ struct err;
 struct pkgname;
 struct pool;
 
-/* ERR_UPSTREAM "bad_document" unless doc is a packument of this name. */
+/* ERR_UPSTREAM "bad_document" unless doc is a packument of this name, with its versions once. */
 int uplink_body_check(struct text doc, struct text name, struct err *err);
 int uplink_body(struct pool *pool, const char *base, const struct pkgname *name, struct text doc,
                 struct text *body, struct err *err);

@@ -31,6 +31,26 @@ static void tarballs_point_here_and_the_rest_is_as_it_came(void **state)
               "\"time\":{\"1.0.0\":\"t\"}}");
 }
 
+/* JSON.parse reads them as versions, dist and tarball, and takes the last of a name. */
+static void keys_that_are_written_as_others_are_left_out(void **state)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct pkgname name;
+    struct text body;
+    struct err err;
+
+    assert_true(pkgname_split(TEXT("a"), &name));
+    assert_works(
+        uplink_body(
+            pool, BASE, &name,
+            TEXT("{\"versions\":{\"1.0.0\":{\"dist\":{\"tarb\\u0061ll\":\"x\"},\"d\\u0069st\":"
+                 "{\"tarball\":\"x\"}}},\"v\\u0065rsions\":{\"2.0.0\":{}}}"),
+            &body, &err),
+        err);
+    assert_text(body,
+                "{\"versions\":{\"1.0.0\":{\"dist\":{\"tarball\":\"" BASE "/a/-/a-1.0.0.tgz\"}}}}");
+}
+
 static void one_version_is_found_by_tag_or_number(void **state)
 {
     auto_pool struct pool *pool = pool_new();
@@ -62,15 +82,17 @@ static void the_promise_of_a_version_is_read(void **state)
 
 static void a_document_of_another_package_is_refused(void **state)
 {
-    static const char *const bad[] = {"",
-                                      "{}",
-                                      "[]",
-                                      "{\"name\":\"b\",\"versions\":{}}",
-                                      "{\"name\":\"a\"}",
-                                      "{\"name\":\"a\",\"versions\":[]}",
-                                      "{\"name\":\"a\",\"versions\":{}",
-                                      "{\"name\":\"a\",\"versions\":{},\"x\":\"\xff\"}",
-                                      "<html>"};
+    static const char *const bad[] = {
+        "{\"name\":\"a\",\"versions\":{},\"versions\":{\"1.0.0\":{}}}",
+        "",
+        "{}",
+        "[]",
+        "{\"name\":\"b\",\"versions\":{}}",
+        "{\"name\":\"a\"}",
+        "{\"name\":\"a\",\"versions\":[]}",
+        "{\"name\":\"a\",\"versions\":{}",
+        "{\"name\":\"a\",\"versions\":{},\"x\":\"\xff\"}",
+        "<html>"};
     struct err err;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -81,6 +103,7 @@ static void a_document_of_another_package_is_refused(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tarballs_point_here_and_the_rest_is_as_it_came),
+    cmocka_unit_test(keys_that_are_written_as_others_are_left_out),
     cmocka_unit_test(one_version_is_found_by_tag_or_number),
     cmocka_unit_test(the_promise_of_a_version_is_read),
     cmocka_unit_test(a_document_of_another_package_is_refused),
