@@ -17,6 +17,8 @@
 
 #define THREADS 8
 #define NOTES_MOST 5000
+#define NOTE_RANGE 200                          /* bytes; a range is anybody's text */
+#define PACKAGES_MOST (WANTS_MOST + NOTES_MOST) /* what is named, there or not */
 
 struct edge {
     struct edge *next;
@@ -52,7 +54,21 @@ void closure_note(struct closure *c, struct text name, struct text range, struct
         c->notes = xrealloc(c->notes, c->notes_room * sizeof *c->notes);
     }
     c->notes[c->n_notes++] = (struct closure_note){
-        text_dup(c->pool, name), text_dup(c->pool, range), text_dup(c->pool, why)};
+        text_dup(c->pool, name), text_dup(c->pool, text_sub(range, 0, NOTE_RANGE)),
+        text_dup(c->pool, why)};
+}
+
+void closure_put_notes(const struct closure *c, struct json_writer *w)
+{
+    json_open_array(w);
+    for (size_t i = 0; i < c->n_notes; i++) {
+        json_open(w);
+        json_put_text(w, "name", c->notes[i].name);
+        json_put_text(w, "range", c->notes[i].range);
+        json_put_text(w, "why", c->notes[i].why);
+        json_close(w);
+    }
+    json_close_array(w);
 }
 
 /* fn(arg, i) for i from 0 to n, several at once. */
@@ -290,6 +306,9 @@ static int walk(struct walk *w, bool locked, struct err *err)
         for (struct edge *e = wave; e != NULL; e = e->next)
             if (!want_is_elsewhere(e->range) && find(c, e->name) == NULL)
                 (void)add(c, e->name);
+        if (c->n > PACKAGES_MOST)
+            return err_set(err, ERR_TOO_LARGE, "too_large", "A bundle of more than %d packages.",
+                           PACKAGES_MOST);
         each_at_once(c->n - loading.from, load_one, &loading);
         for (struct edge *e = wave; e != NULL; e = e->next) {
             if (want_is_elsewhere(e->range))

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct err;
+struct json_writer;
 struct pool;
 struct registry;
 
@@ -52,8 +53,12 @@ struct closure {
 
 void closure_init(struct closure *c, struct registry *registry, struct pool *pool);
 void closure_release(struct closure *c);
-/* ERR_TOO_LARGE past WANTS_MOST versions; ERR_UNAVAILABLE "stopping". */
+/* ERR_TOO_LARGE past WANTS_MOST versions, or very many packages that are not there; ERR_UNAVAILABLE
+ * "stopping". */
 int closure_resolve(struct closure *c, const struct wants *wants, struct err *err);
 /* All tarballs of what was chosen. */
 int closure_fetch(struct closure *c, struct err *err);
+/* Kept to be told; range cut off where it is long. */
 void closure_note(struct closure *c, struct text name, struct text range, struct text why);
+/* An array of objects: name, range, why. */
+void closure_put_notes(const struct closure *c, struct json_writer *w);

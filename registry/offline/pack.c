@@ -1,7 +1,5 @@
-#include "core/blob.h"
 #include "core/buf.h"
 #include "core/clock.h"
-#include "core/digest.h"
 #include "core/err.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -72,20 +70,6 @@ static void put_package(struct closure *c, struct pool *pool, struct json_writer
     json_close(w);
 }
 
-static void put_notes(const struct closure *c, struct json_writer *w)
-{
-    json_key(w, "left_out");
-    json_open_array(w);
-    for (size_t i = 0; i < c->n_notes; i++) {
-        json_open(w);
-        json_put_text(w, "name", c->notes[i].name);
-        json_put_text(w, "range", c->notes[i].range);
-        json_put_text(w, "why", c->notes[i].why);
-        json_close(w);
-    }
-    json_close_array(w);
-}
-
 static int write_index(struct closure *c, struct pool *pool, int fd, struct pack_sums *sums,
                        struct err *err)
 {
@@ -101,7 +85,8 @@ static int write_index(struct closure *c, struct pool *pool, int fd, struct pack
     for (size_t i = 0; i < c->n; i++)
         put_package(c, pool, &w, i, sums);
     json_close_array(&w);
-    put_notes(c, &w);
+    json_key(&w, "left_out");
+    closure_put_notes(c, &w);
     json_close(&w);
     if (buf_failed(&out))
         return err_set(err, ERR_TOO_LARGE, "too_large", "The bundle's index is too large.");

@@ -97,15 +97,7 @@ static struct text report_of(struct pool *pool, const struct job *job, const str
     json_put_int(&w, "bytes", (int64_t)bytes);
     json_put_int(&w, "elsewhere", (int64_t)job->elsewhere);
     json_key(&w, "left_out");
-    json_open_array(&w);
-    for (size_t i = 0; i < c->n_notes; i++) {
-        json_open(&w);
-        json_put_text(&w, "name", c->notes[i].name);
-        json_put_text(&w, "range", c->notes[i].range);
-        json_put_text(&w, "why", c->notes[i].why);
-        json_close(&w);
-    }
-    json_close_array(&w);
+    closure_put_notes(c, &w);
     json_close(&w);
     return text_dup(pool, buf_view(&out));
 }

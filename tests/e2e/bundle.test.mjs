@@ -129,6 +129,12 @@ describe('a bundle', () => {
     assert.equal((await ask('left/-/left-1.0.0.tgz')).status, 200)
   })
 
+  test('tells of a range as much as a person reads', async () => {
+    add('with-long', '1.0.0', { dependencies: { nowhere: '>=1 '.repeat(5000) } })
+    const { report } = await make('with-long\n', 'long.tar')
+    assert.deepEqual(report.left_out.map((x) => [x.name, x.range.length]), [['nowhere', 200]])
+  })
+
   test('of a lock file holds its versions exactly', async () => {
     const lock = { lockfileVersion: 3, packages: { '': { name: 'p' }, 'node_modules/left': { version: '2.0.0' }, 'node_modules/left/node_modules/deep': { version: '1.1.0' }, 'node_modules/nowhere': { version: '1.0.0' } } }
     const { report } = await make(JSON.stringify(lock), 'three.tar')
