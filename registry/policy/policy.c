@@ -217,8 +217,8 @@ void policy_look(struct registry *registry, struct pool *pool, const struct iden
     view->held = snapshot_take(&p->slot);
     pool_defer(pool, drop_held, view->held);
     const struct book *book = (const struct book *)view->held;
-    /* the platform's, an instance's tenant's, and those of the tenants that have rules at all */
-    size_t most = 2 + (who->n_members < book->n ? who->n_members : book->n);
+    /* the platform's, an instance's tenant's, and those of who is a person */
+    size_t most = 2 + (book->n > 0 ? who->n_members : 0);
     struct looking l = {.view = view};
     buf_init(&l.whose, most * (ACCOUNT_ID + 1));
     view->sections = pool_alloc(pool, most * sizeof *view->sections);
