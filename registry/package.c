@@ -76,17 +76,15 @@ int package_create(struct db_conn *conn, struct pool *pool, struct text name, co
 /* What its latest version needs, for those who ask from the other side. */
 static int write_needs(struct db_conn *conn, struct text name, struct err *err)
 {
-    static const char clear_sql[] = "DELETE FROM package_need WHERE package = ?";
     static const char sql[] =
-        "INSERT OR IGNORE INTO package_need (package, needs, kind, range)"
-        " SELECT p.name, d.key, k.value, d.value"
-        " FROM package AS p JOIN package_version AS v ON v.package = p.name AND v.version = "
-        "p.latest,"
-        " json_each('[\"dependencies\",\"optionalDependencies\",\"peerDependencies\"]') AS k,"
-        " json_each(v.abbreviated, '$.' || k.value) AS d WHERE p.name = ? AND d.type = 'text'";
+        "INSERT OR REPLACE INTO package_need (package, needs) SELECT p.name, "
+        "(SELECT json_group_array(json_array(k.value, d.key, d.value)) FROM "
+        "json_each('[\"dependencies\",\"optionalDependencies\",\"peerDependencies\"]') AS k, "
+        "json_each(v.abbreviated, '$.' || k.value) AS d WHERE d.type = 'text') "
+        "FROM package AS p JOIN package_version AS v ON v.package = p.name AND v.version = "
+        "p.latest WHERE p.name = ?";
 
-    return db_do(conn, err, clear_sql, "s", name) < 0 || db_do(conn, err, sql, "s", name) < 0 ? -1
-                                                                                              : 0;
+    return db_do(conn, err, sql, "s", name) < 0 ? -1 : 0;
 }
 
 int package_finish(struct db_conn *conn, struct pool *pool, struct text name, int64_t now_ms,

@@ -62,8 +62,11 @@ static bool may_see(struct call *c, const struct asked *a, struct text name)
 static int put_needed_by(struct call *c, const struct asked *a, struct db_conn *conn,
                          struct json_writer *w, size_t *told, struct err *err)
 {
-    static const char sql[] = "SELECT package, kind, range FROM package_need WHERE needs = ?"
-                              " ORDER BY package, kind";
+    /* By its text first: taking each row's JSON apart would cost ten times as much. */
+    static const char sql[] =
+        "SELECT n.package, e.value ->> 0, e.value ->> 2 FROM package_need AS n, json_each(n.needs) "
+        "AS e WHERE instr(n.needs, ',' || json_quote(?1) || ',') > 0 AND e.value ->> 1 = ?1 "
+        "ORDER BY 1, 2";
     struct text name, kind, range;
     size_t n = 0;
     auto_rows struct db_rows q = {0};
