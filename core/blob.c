@@ -7,13 +7,16 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/codec.h"
+#include "core/db.h"
 #include "core/err.h"
 #include "core/file.h"
 #include "core/pool.h"
+#include "core/small_blob.h"
 
 #define DIR_MODE 0700
 #define FILE_MODE 0600
@@ -21,6 +24,7 @@
 
 struct blobs {
     char *dir;
+    struct db *small;
     atomic_bool made[256]; /* which folders are known to be on disk, by their first byte */
     pthread_rwlock_t held; /* shared: bytes are being stored; alone: some are removed */
     struct {
@@ -28,15 +32,6 @@ struct blobs {
         void *arg;
     } asked[MOST_ASKED];
     size_t n_asked;
-};
-
-struct blob_writer {
-    struct blobs *blobs;
-    struct digest *digest;
-    char *temp;
-    int fd;
-    size_t max;
-    size_t bytes;
 };
 
 static int clear_temp(const char *dir, struct err *err)
@@ -61,11 +56,16 @@ struct blobs *blobs_open(const char *dir, struct err *err)
 {
     auto_free char *temp = xprintf("%s/tmp", dir);
     auto_free char *named = xprintf("%s/sha512", dir);
+    auto_free char *small = xprintf("%s/small.db", dir);
 
     if (file_mkdirs(temp, DIR_MODE, err) != 0 || file_mkdirs(named, DIR_MODE, err) != 0 ||
         file_sync_dir(dir, err) != 0 || clear_temp(temp, err) != 0)
         return NULL;
+    struct db *rows = small_blobs_open(small, err);
+    if (rows == NULL)
+        return NULL;
     struct blobs *blobs = xcalloc(1, sizeof(*blobs));
+    blobs->small = rows;
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);
     /* else who stores all the time would keep who removes waiting */
@@ -80,9 +80,15 @@ void blobs_close(struct blobs *blobs)
 {
     if (blobs == NULL)
         return;
+    db_close(blobs->small);
     pthread_rwlock_destroy(&blobs->held);
     free(blobs->dir);
     free(blobs);
+}
+
+void blobs_quiet(struct blobs *blobs)
+{
+    db_quiet(blobs->small);
 }
 
 struct text blob_hex(struct pool *pool, const struct blob_id *id)
@@ -111,40 +117,6 @@ static const char *path_of(struct blobs *blobs, struct pool *pool, const struct 
     struct text hex = blob_hex(pool, id);
 
     return pool_printf(pool, "%s/%s", folder_of(blobs, pool, hex), hex.base + 2);
-}
-
-struct blob_writer *blob_begin(struct blobs *blobs, size_t max_bytes, struct err *err)
-{
-    char name[27];
-    int fd;
-
-    random_id(name);
-    char *temp = xprintf("%s/tmp/%s", blobs->dir, name);
-    if (file_create(temp, FILE_MODE, &fd, err) != 0) {
-        free(temp);
-        return NULL;
-    }
-    struct blob_writer *w = xmalloc(sizeof(*w));
-    *w = (struct blob_writer){
-        .blobs = blobs,
-        .digest = digest_new(DIGEST_SHA512),
-        .temp = temp,
-        .fd = fd,
-        .max = max_bytes,
-    };
-    return w;
-}
-
-int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err)
-{
-    if (n > w->max - w->bytes)
-        return err_set(err, ERR_TOO_LARGE, "too_large", "The content is larger than %zu bytes.",
-                       w->max);
-    if (file_write_all(w->fd, p, n, err) != 0)
-        return -1;
-    digest_add(w->digest, p, n);
-    w->bytes += n;
-    return 0;
 }
 
 /* True if the blob is there with its length. Whoever put it there may not have synced the folder
@@ -187,49 +159,13 @@ static int place(struct blobs *blobs, const struct blob_id *id, int fd, const ch
     return file_publish(fd, temp, path_of(blobs, pool, id), err);
 }
 
-static void release(struct blob_writer *w, bool placed)
-{
-    file_close(w->fd);
-    if (!placed)
-        file_unlink(w->temp, NULL);
-    digest_free(w->digest);
-    free(w->temp);
-    free(w);
-}
-
-int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, struct err *err)
-{
-    struct blob_id made;
-    uint64_t written = w->bytes;
-    bool found = false;
-
-    digest_end(w->digest, made.sha512);
-    w->digest = NULL;
-    int rc = find_existing(w->blobs, &made, w->bytes, &found, err);
-    if (rc == 0 && !found)
-        rc = place(w->blobs, &made, w->fd, w->temp, err);
-    release(w, rc == 0 && !found);
-    if (rc != 0)
-        return -1;
-    *id = made;
-    if (bytes != NULL)
-        *bytes = written;
-    return 0;
-}
-
-void blob_abort(struct blob_writer *w)
-{
-    if (w != NULL)
-        release(w, false);
-}
-
-int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err)
+static int put_file(struct blobs *blobs, struct text content, const struct blob_id *id,
+                    struct err *err)
 {
     char name[27];
     bool found;
     int fd;
 
-    sha512(content, id->sha512);
     if (find_existing(blobs, id, content.len, &found, err) != 0)
         return -1;
     if (found)
@@ -247,8 +183,15 @@ int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struc
     return rc;
 }
 
-int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
-              struct err *err)
+int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err)
+{
+    sha512(content, id->sha512);
+    return content.len <= SMALL_BLOB_MAX ? small_blob_put(blobs->small, id, content, err)
+                                         : put_file(blobs, content, id, err);
+}
+
+static int open_file(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
+                     struct err *err)
 {
     auto_pool struct pool *pool = pool_new();
     const char *path = path_of(blobs, pool, id);
@@ -269,19 +212,68 @@ int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *
     return 0;
 }
 
-int blob_read(struct blobs *blobs, const struct blob_id *id, size_t most, struct pool *pool,
-              struct text *out, struct err *err)
+/* A row as a file, which those who send need. */
+static int open_copy(struct text content, int *fd, uint64_t *bytes, struct err *err)
+{
+    int opened = memfd_create("blob", MFD_CLOEXEC);
+    size_t n = 0;
+
+    if (opened < 0)
+        return err_errno(err, "A blob cannot be opened");
+    while (n < content.len) {
+        ssize_t put = pwrite(opened, content.base + n, content.len - n, (off_t)n);
+        if (put <= 0) {
+            err_errno(err, "A blob cannot be opened");
+            file_close(opened);
+            return -1;
+        }
+        n += (size_t)put;
+    }
+    *fd = opened;
+    *bytes = content.len;
+    return 0;
+}
+
+static int find_small(struct blobs *blobs, const struct blob_id *id, struct pool *pool,
+                      struct text *content, bool *found, struct err *err)
+{
+    struct err why;
+
+    *found = small_blob_get(blobs->small, id, pool, content, &why) == 0;
+    return *found || why.kind == ERR_NOT_FOUND ? 0
+                                               : err_set(err, why.kind, why.code, "%s", why.text);
+}
+
+int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
+              struct err *err)
+{
+    auto_pool struct pool *pool = pool_new();
+    struct text content;
+    bool small;
+
+    if (find_small(blobs, id, pool, &content, &small, err) != 0)
+        return -1;
+    return small ? open_copy(content, fd, bytes, err) : open_file(blobs, id, fd, bytes, err);
+}
+
+static int too_large(uint64_t bytes, size_t most, struct err *err)
+{
+    return err_set(err, ERR_TOO_LARGE, "too_large", "A blob has %llu bytes; %zu are taken.",
+                   (unsigned long long)bytes, most);
+}
+
+static int read_file(struct blobs *blobs, const struct blob_id *id, size_t most, struct pool *pool,
+                     struct text *out, struct err *err)
 {
     auto_close int fd = -1;
     uint64_t bytes;
     size_t n = 0;
     ssize_t got = 1;
 
-    if (blob_open(blobs, id, &fd, &bytes, err) != 0)
+    if (open_file(blobs, id, &fd, &bytes, err) != 0)
         return -1;
     if (bytes > most)
-        return err_set(err, ERR_TOO_LARGE, "too_large", "A blob has %llu bytes; %zu are taken.",
-                       (unsigned long long)bytes, most);
+        return too_large(bytes, most, err);
     char *at = pool_alloc(pool, bytes + 1);
     while (n < bytes && (got = pread(fd, at + n, bytes - n, (off_t)n)) > 0)
         n += (size_t)got;
@@ -290,6 +282,22 @@ int blob_read(struct blobs *blobs, const struct blob_id *id, size_t most, struct
     if (n < bytes)
         return err_set(err, ERR_INTERNAL, "internal", "A blob ends before its end.");
     *out = text_n(at, bytes);
+    return 0;
+}
+
+int blob_read(struct blobs *blobs, const struct blob_id *id, size_t most, struct pool *pool,
+              struct text *out, struct err *err)
+{
+    struct text content;
+    bool small;
+
+    if (find_small(blobs, id, pool, &content, &small, err) != 0)
+        return -1;
+    if (!small)
+        return read_file(blobs, id, most, pool, out, err);
+    if (content.len > most)
+        return too_large(content.len, most, err);
+    *out = content;
     return 0;
 }
 
@@ -360,6 +368,8 @@ int blobs_each(struct blobs *blobs, blob_each fn, void *arg, struct err *err)
     struct walk walk = {fn, arg, false};
     char front[3];
 
+    if (small_blobs_each(blobs->small, fn, arg, &walk.over, err) != 0)
+        return -1;
     for (unsigned i = 0; i < 256 && !walk.over; i++) {
         snprintf(front, sizeof(front), "%02x", i);
         auto_free char *dir = xprintf("%s/sha512/%s", blobs->dir, front);
@@ -378,7 +388,9 @@ static int remove_unneeded(struct blobs *blobs, const struct blob_id *id, struct
         return -1;
     if (needed)
         return 0;
-    return file_unlink(path_of(blobs, pool, id), err);
+    return small_blob_remove(blobs->small, id, err) != 0
+               ? -1
+               : file_unlink(path_of(blobs, pool, id), err);
 }
 
 int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err)

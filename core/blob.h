@@ -1,7 +1,8 @@
 /*
- * The blob store: write-once files named by their sha512, data/blobs/sha512/ab/REST. A blob is
- * there whole or not at all. The name is what the content is, never what a client called it.
- * Thread-safe; a writer belongs to one thread at a time.
+ * The blob store: bytes named by their sha512. Small ones (64 kB) are rows of data/blobs/small.db,
+ * larger ones write-once files data/blobs/sha512/ab/REST, as older stores have them of any size. A
+ * blob is there whole or not at all. The name is what the content is, never what a client called
+ * it. Thread-safe. Blocking: for workers and start-up only.
  */
 #pragma once
 
@@ -19,18 +20,14 @@ struct blob_id {
 /* Makes the folders; removes left-over temporary files. */
 struct blobs *blobs_open(const char *dir, struct err *err);
 void blobs_close(struct blobs *blobs);
+void blobs_quiet(struct blobs *blobs); /* as db_quiet */
 
-/* A blob being written: temp file and running hash. */
-struct blob_writer;
-struct blob_writer *blob_begin(struct blobs *blobs, size_t max_bytes, struct err *err);
-int blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err); /* ERR_TOO_LARGE */
-/* Syncs and gives it its name; an existing blob of that name is kept and the copy dropped. w is
- * gone either way; bytes may be NULL. */
-int blob_commit(struct blob_writer *w, struct blob_id *id, uint64_t *bytes, struct err *err);
-void blob_abort(struct blob_writer *w); /* NULL is fine */
+/* On disk when it returns 0; what is there by that name is kept or, where it can be seen to be
+ * damaged, replaced. */
 int blob_put(struct blobs *blobs, struct text content, struct blob_id *id, struct err *err);
 
-/* An open descriptor (caller closes) and the size. ERR_NOT_FOUND. */
+/* An open descriptor (caller closes), of a small one to a copy in memory, and the size.
+ * ERR_NOT_FOUND. */
 int blob_open(struct blobs *blobs, const struct blob_id *id, int *fd, uint64_t *bytes,
               struct err *err);
 /* All of it, in the pool. ERR_NOT_FOUND; ERR_TOO_LARGE "too_large" if there are more than most
@@ -60,8 +57,9 @@ void blobs_ask(struct blobs *blobs, blob_needed needed, void *arg);
  */
 int blob_is_needed(struct blobs *blobs, const struct blob_id *id, bool *needed, struct err *err);
 /* Tells of each blob that is there, in no order, its size and when its bytes came (wall ms), until
- * fn returns false. What comes or goes meanwhile is told or not. */
+ * fn returns false. What comes or goes meanwhile is told or not; what an older store has as a file
+ * and a newer one as a row too is told twice. */
 typedef bool (*blob_each)(void *arg, const struct blob_id *id, uint64_t bytes, int64_t stored_ms);
 int blobs_each(struct blobs *blobs, blob_each fn, void *arg, struct err *err);
-/* Removes the file unless somebody needs it; missing is success. Waits for those who hold. */
+/* Removes its bytes unless somebody needs it; missing is success. Waits for those who hold. */
 int blob_remove(struct blobs *blobs, const struct blob_id *id, struct err *err);

@@ -136,6 +136,7 @@ static void keep_house(struct app *app)
         log_error("app", err.text, NULL);
     registry_keep_house(app->registry);
     db_quiet(app->control);
+    blobs_quiet(app->blobs);
     tenants_quiet(app->tenants);
 }
 

@@ -1,7 +1,7 @@
 // The blobs on the disk and what the rows say of them: found out by `registry verify`, put right by `registry gc`.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { execFile, execFileSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -13,12 +13,15 @@ const exec = promisify(execFile)
 let r, token
 const put = (name, version, document = publishDocument(name, version)) =>
   r.api('PUT', `/npm/${name.replace('/', '%2f')}`, document.body, { authorization: `Bearer ${token}` })
-const publish = async (name, version) => {
-  const document = publishDocument(name, version, { files: { 'x.txt': `${Math.random()}` } })
+// Of 70 kB it is a file, of less than 64 kB a row.
+const publish = async (name, version, bytes = 70000) => {
+  const document = publishDocument(name, version, { files: { 'x.bin': randomBytes(bytes) } })
   const answer = await put(name, version, document)
   assert.equal(answer.status, 201, JSON.stringify(answer.body))
   return Buffer.from(document.integrity.slice(7), 'base64').toString('hex')
 }
+const rows = (sql) => execFileSync('sqlite3', [join(r.data, 'blobs', 'small.db'), sql], { encoding: 'utf8' }).trim()
+const tarball = async (name, version) => (await r.api('GET', `/npm/${name}/-/${name.split('/')[1]}-${version}.tgz`, undefined, { authorization: `Bearer ${token}` })).status
 const file = (hex) => join(r.data, 'blobs', 'sha512', hex.slice(0, 2), hex.slice(2))
 // A blob that nobody needs, as a server leaves one that ends between the bytes and the row.
 const orphan = (text, age = 2 * 86400) => {
@@ -78,6 +81,30 @@ describe('the store', { timeout: 300000 }, () => {
     assert.ok(existsSync(file(stray)), 'verify removes nothing')
   })
 
+  test('what is wrong with a small one is told as well, and the same publish once more puts it right', async () => {
+    const name = '@acme/small'
+    const document = publishDocument(name, '1.0.0')
+    assert.equal((await put(name, '1.0.0', document)).status, 201)
+    const bent = Buffer.from(document.integrity.slice(7), 'base64').toString('hex'), lost = await publish('@acme/small-lost', '1.0.0', 100)
+    assert.ok(!existsSync(file(bent)))
+    rows(`UPDATE small_blob SET content = zeroblob(length(content)) WHERE sha512 = x'${bent}'; DELETE FROM small_blob WHERE sha512 = x'${lost}'`)
+    const found = async () => (await run('registry', 'verify')).stdout.split('\n').filter((l) => /@acme.small/.test(l)).map((l) => l.split('\t').slice(0, 2).join(' ')).sort()
+    assert.deepEqual(await found(), ['damaged @acme/small', 'missing @acme/small-lost'])
+    assert.equal((await put(name, '1.0.0', document)).status, 200)
+    assert.deepEqual(await found(), ['missing @acme/small-lost'])
+    assert.equal(await tarball(name, '1.0.0'), 200)
+    assert.equal(await tarball('@acme/small-lost', '1.0.0'), 404)
+  })
+
+  test('gc removes small ones that are old and needed by nobody', async () => {
+    const kept = await publish('@acme/small-kept', '1.0.0', 100)
+    const stray = createHash('sha512').update('stray').digest('hex')
+    rows(`UPDATE small_blob SET stored_at = 1; INSERT INTO small_blob (sha512, stored_at, content) VALUES (x'${stray}', 1, x'737472617a')`)
+    const report = await r.json('registry', 'gc')
+    assert.deepEqual(report.items.filter((i) => [kept, stray].includes(i.blob)).map((i) => i.blob), [stray])
+    assert.equal(rows(`SELECT count(*) FROM small_blob WHERE sha512 IN (x'${stray}', x'${kept}')`), '1')
+  })
+
   test('gc removes what is old and needed by nobody, and nothing else', async () => {
     const kept = await publish('@acme/kept', '1.0.0')
     utimesSync(file(kept), 1, 1)
@@ -99,7 +126,8 @@ describe('the store', { timeout: 300000 }, () => {
       while (going) n += (await run('registry', 'gc', '--older', '0s')).status === 0
       return n
     })()
-    const document = (i) => publishDocument(`@acme/race-${i % 4}`, `1.0.${i}`, { files: { 'x.txt': `${i % 7}` } })
+    const padding = randomBytes(70000)
+    const document = (i) => publishDocument(`@acme/race-${i % 4}`, `1.0.${i}`, { files: { 'x.bin': i % 2 ? `${i % 7}` : padding } })
     const made = []
     for (let i = 0; i < 60; i += 4)
       await Promise.all([0, 1, 2, 3].map(async (j) => {
@@ -114,7 +142,7 @@ describe('the store', { timeout: 300000 }, () => {
     going = false
     assert.ok((await collect) > 0)
     assert.equal(made.length, 60)
-    for (const hex of made) assert.ok(existsSync(file(hex)), hex)
+    for (const hex of made) assert.ok(existsSync(file(hex)) || rows(`SELECT count(*) FROM small_blob WHERE sha512 = x'${hex}'`) === '1', hex)
   })
 
   test('one run at a time, and it ends with the server', async () => {

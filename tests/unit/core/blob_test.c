@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "core/blob.h"
+#include "core/db.h"
 #include "core/file.h"
 #include "core/pool.h"
+#include "core/small_blob.h"
 
 static struct pool *pool;
 static struct blobs *blobs;
@@ -52,18 +54,45 @@ static size_t temp_files(void)
     return n;
 }
 
-static void assert_content(const struct blob_id *id, const char *wanted)
+/* Too large for a row. */
+static struct text large(void)
 {
-    char content[100];
+    size_t n = SMALL_BLOB_MAX + 1;
+    char *p = pool_alloc(pool, n);
+
+    memset(p, 'x', n);
+    return text_n(p, n);
+}
+
+static const char *file_of(const struct blob_id *id)
+{
+    struct text hex = blob_hex(pool, id);
+
+    return pool_printf(pool, "%s/sha512/%.2s/%s", dir, hex.base, hex.base + 2);
+}
+
+static void assert_content(const struct blob_id *id, struct text wanted)
+{
+    char *content = pool_alloc(pool, wanted.len + 1);
     uint64_t bytes = 0;
     struct err err;
     int fd = -1;
 
     assert_works(blob_open(blobs, id, &fd, &bytes, &err), err);
-    assert_int_equal(bytes, strlen(wanted));
-    assert_int_equal(read(fd, content, sizeof(content)), bytes);
-    assert_memory_equal(content, wanted, bytes);
+    assert_int_equal(bytes, wanted.len);
+    assert_int_equal(read(fd, content, wanted.len + 1), bytes);
+    assert_memory_equal(content, wanted.base, bytes);
     close(fd);
+}
+
+static void assert_not_there(const struct blob_id *id)
+{
+    uint64_t bytes;
+    struct err err;
+    int fd = -7;
+
+    assert_fails(blob_open(blobs, id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+    assert_int_equal(fd, -7);
 }
 
 static void a_blob_is_named_by_its_content(void **state)
@@ -79,56 +108,54 @@ static void a_blob_is_named_by_its_content(void **state)
     assert_true(blob_from_hex(text_of(abc_hex), &again));
     assert_memory_equal(&id, &again, sizeof(id));
     assert_false(blob_from_hex(TEXT("abc"), &again));
-    assert_int_equal(access(pool_printf(pool, "%s/sha512/dd/%s", dir, abc_hex + 2), R_OK), 0);
-    assert_content(&id, "abc");
+    assert_content(&id, TEXT("abc"));
+    assert_works(blob_put(blobs, TEXT_NONE, &id, &err), err);
+    assert_content(&id, TEXT(""));
+}
+
+static void a_large_one_is_a_file_and_a_small_one_is_not(void **state)
+{
+    struct text most = text_sub(large(), 0, SMALL_BLOB_MAX);
+    struct blob_id id;
+    struct err err;
+
+    assert_works(blob_put(blobs, large(), &id, &err), err);
+    assert_int_equal(access(file_of(&id), R_OK), 0);
+    assert_content(&id, large());
+    assert_works(blob_put(blobs, most, &id, &err), err);
+    assert_int_equal(access(file_of(&id), R_OK), -1);
+    assert_content(&id, most);
     assert_int_equal(temp_files(), 0);
 }
 
-static void parts_make_the_same_blob_and_the_copy_goes(void **state)
+static void a_small_one_that_an_older_store_has_as_a_file_is_there(void **state)
 {
-    struct blob_id whole, parts;
-    uint64_t bytes;
+    struct blob_id id;
     struct err err;
 
-    assert_works(blob_put(blobs, TEXT("abc"), &whole, &err), err);
-    struct blob_writer *w = blob_begin(blobs, 3, &err);
-    assert_works(blob_write(w, "a", 1, &err), err);
-    assert_works(blob_write(w, "bc", 2, &err), err);
-    assert_int_equal(temp_files(), 1);
-    assert_works(blob_commit(w, &parts, &bytes, &err), err);
-    assert_int_equal(bytes, 3);
-    assert_memory_equal(&whole, &parts, sizeof(whole));
-    assert_int_equal(temp_files(), 0);
-    assert_works(blob_put(blobs, TEXT_NONE, &whole, &err), err);
-    assert_content(&whole, "");
-}
-
-static void more_than_allowed_is_refused(void **state)
-{
-    struct err err;
-    struct blob_writer *w = blob_begin(blobs, 3, &err);
-
-    assert_works(blob_write(w, "ab", 2, &err), err);
-    assert_fails(blob_write(w, "cd", 2, &err), err, ERR_TOO_LARGE, "too_large");
-    blob_abort(w);
-    blob_abort(NULL);
-    assert_int_equal(temp_files(), 0);
+    assert_true(blob_from_hex(text_of(abc_hex), &id));
+    assert_works(file_mkdirs(pool_printf(pool, "%s/sha512/dd", dir), 0700, &err), err);
+    assert_works(file_replace(file_of(&id), TEXT("abc"), 0600, &err), err);
+    assert_content(&id, TEXT("abc"));
+    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_works(blob_remove(blobs, &id, &err), err);
+    assert_not_there(&id);
 }
 
 static void a_missing_blob_is_not_found_and_removing_it_is_fine(void **state)
 {
+    struct text contents[] = {TEXT("abc"), large()};
     struct blob_id id;
-    uint64_t bytes;
     struct err err;
-    int fd = -7;
 
     assert_true(blob_from_hex(text_of(abc_hex), &id));
-    assert_fails(blob_open(blobs, &id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
-    assert_int_equal(fd, -7);
+    assert_not_there(&id);
     assert_works(blob_remove(blobs, &id, &err), err);
-    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
-    assert_works(blob_remove(blobs, &id, &err), err);
-    assert_int_equal(blob_open(blobs, &id, &fd, &bytes, &err), -1);
+    for (size_t i = 0; i < 2; i++) {
+        assert_works(blob_put(blobs, contents[i], &id, &err), err);
+        assert_works(blob_remove(blobs, &id, &err), err);
+        assert_not_there(&id);
+    }
 }
 
 static void a_blob_is_read_whole_or_not_at_all(void **state)
@@ -147,33 +174,47 @@ static void a_blob_is_read_whole_or_not_at_all(void **state)
     assert_works(blob_put(blobs, TEXT(""), &empty, &err), err);
     assert_works(blob_read(blobs, &empty, 3, pool, &content, &err), err);
     assert_int_equal(content.len, 0);
+    assert_works(blob_put(blobs, large(), &id, &err), err);
+    assert_fails(blob_read(blobs, &id, SMALL_BLOB_MAX, pool, &content, &err), err, ERR_TOO_LARGE,
+                 "too_large");
+    assert_works(blob_read(blobs, &id, SMALL_BLOB_MAX + 1, pool, &content, &err), err);
+    assert_text(content, text_c(pool, large()));
 }
 
 static void opening_the_store_sweeps_left_over_files(void **state)
 {
-    struct blob_id id;
+    struct blob_id id, file;
     struct err err;
-    struct blob_writer *w = blob_begin(blobs, 3, &err);
 
     assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_works(blob_put(blobs, large(), &file, &err), err);
+    assert_works(file_replace(pool_printf(pool, "%s/tmp/half", dir), TEXT("ab"), 0600, &err), err);
     assert_int_equal(temp_files(), 1);
-    struct blobs *again = blobs_open(dir, &err);
-    assert_non_null(again);
+    blobs_close(blobs);
+    blobs = blobs_open(dir, &err);
+    assert_non_null(blobs);
     assert_int_equal(temp_files(), 0);
-    assert_content(&id, "abc");
-    blobs_close(again);
-    blob_abort(w);
+    assert_content(&id, TEXT("abc"));
+    assert_content(&file, large());
 }
 
 static void a_damaged_blob_is_replaced_by_a_whole_one(void **state)
 {
-    struct blob_id id;
+    struct blob_id id, file;
     struct err err;
 
+    assert_works(blob_put(blobs, large(), &file, &err), err);
+    assert_int_equal(truncate(file_of(&file), 1), 0);
+    assert_works(blob_put(blobs, large(), &file, &err), err);
+    assert_content(&file, large());
+    assert_true(blob_from_hex(text_of(abc_hex), &id));
+    struct db *rows = small_blobs_open(pool_printf(pool, "%s/small.db", dir), &err);
+    assert_non_null(rows);
+    assert_works(small_blob_put(rows, &id, TEXT("abd"), &err), err);
+    db_close(rows);
+    assert_content(&id, TEXT("abd"));
     assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
-    assert_int_equal(truncate(pool_printf(pool, "%s/sha512/dd/%s", dir, abc_hex + 2), 1), 0);
-    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
-    assert_content(&id, "abc");
+    assert_content(&id, TEXT("abc"));
 }
 
 static int failing_fsync(int fd)
@@ -192,16 +233,14 @@ static void a_blob_that_cannot_be_synced_has_no_name(void **state)
     struct file_ops ops = {plain_open, write,   failing_fsync, renameat, linkat,
                            unlinkat,   mkdirat, ftruncate,     close};
     struct blob_id id;
-    uint64_t bytes;
     struct err err;
-    int fd;
 
     file_ops_set(&ops);
-    assert_int_equal(blob_put(blobs, TEXT("abc"), &id, &err), -1);
+    assert_int_equal(blob_put(blobs, large(), &id, &err), -1);
     file_ops_set(NULL);
     assert_int_equal(temp_files(), 0);
-    assert_true(blob_from_hex(text_of(abc_hex), &id));
-    assert_fails(blob_open(blobs, &id, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+    sha512(large(), id.sha512);
+    assert_not_there(&id);
 }
 
 static ino_t folder_inode, sha512_inode;
@@ -227,11 +266,12 @@ static void the_name_of_a_folder_that_was_there_is_synced_too(void **state)
     struct file_ops ops = {plain_open, write,   ordered_fsync, renameat, linkat,
                            unlinkat,   mkdirat, ftruncate,     close};
     const char *named = pool_printf(pool, "%s/sha512", dir);
-    const char *folder = pool_printf(pool, "%s/dd", named);
     struct blob_id id;
     struct stat st;
     struct err err;
 
+    sha512(large(), id.sha512);
+    const char *folder = pool_printf(pool, "%s/%02x", named, id.sha512[0]);
     assert_int_equal(mkdir(folder, 0700), 0);
     assert_int_equal(stat(folder, &st), 0);
     folder_inode = st.st_ino;
@@ -239,7 +279,7 @@ static void the_name_of_a_folder_that_was_there_is_synced_too(void **state)
     sha512_inode = st.st_ino;
     steps = 0;
     file_ops_set(&ops);
-    assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
+    assert_works(blob_put(blobs, large(), &id, &err), err);
     file_ops_set(NULL);
     assert_int_equal(steps, 2);
     assert_memory_equal(order, "sf", 2);
@@ -253,7 +293,8 @@ static void *put_same(void *arg)
     for (int i = 0; i < 20; i++) {
         char content[16];
         int n = snprintf(content, sizeof(content), "blob %d", i);
-        if (blob_put(blobs, text_n(content, (size_t)n), &id, &err) != 0)
+        if (blob_put(blobs, text_n(content, (size_t)n), &id, &err) != 0 ||
+            blob_put(blobs, *(struct text *)arg, &id, &err) != 0)
             return arg;
     }
     return NULL;
@@ -261,10 +302,11 @@ static void *put_same(void *arg)
 
 static void threads_may_put_the_same_content(void **state)
 {
+    struct text file = large();
     pthread_t threads[4];
 
     for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, put_same, &threads);
+        pthread_create(&threads[i], NULL, put_same, &file);
     for (int i = 0; i < 4; i++) {
         void *failed;
         pthread_join(threads[i], &failed);
@@ -302,11 +344,11 @@ static void what_somebody_needs_or_may_need_stays(void **state)
     blobs_ask(blobs, says_row, &theirs);
     assert_works(blob_put(blobs, TEXT("abc"), &id, &err), err);
     assert_works(blob_remove(blobs, &id, &err), err);
-    assert_content(&id, "abc");
+    assert_content(&id, TEXT("abc"));
     blobs_ask(blobs, fails_to_say, NULL);
     atomic_store(&theirs.says, false);
     assert_int_equal(blob_remove(blobs, &id, &err), -1);
-    assert_content(&id, "abc");
+    assert_content(&id, TEXT("abc"));
 }
 
 struct told {
@@ -339,6 +381,25 @@ static void each_blob_is_told_once_and_what_is_none_is_not(void **state)
     assert_int_equal(told.bytes, 6);
     assert_works(blobs_each(blobs, tell, &one, &err), err);
     assert_int_equal(one.n, 1);
+    told = (struct told){.most = 10};
+    assert_works(blob_put(blobs, large(), &id, &err), err);
+    assert_works(blobs_each(blobs, tell, &told, &err), err);
+    assert_int_equal(told.n, 4);
+    assert_int_equal(told.bytes, 6 + SMALL_BLOB_MAX + 1);
+}
+
+static void more_small_ones_than_are_looked_up_at_once_are_all_told(void **state)
+{
+    struct told told = {.most = 10000}, some = {.most = 700};
+    struct blob_id id;
+    struct err err;
+
+    for (int i = 0; i < 1000; i++)
+        assert_works(blob_put(blobs, text_printf(pool, "%d", i), &id, &err), err);
+    assert_works(blobs_each(blobs, tell, &told, &err), err);
+    assert_int_equal(told.n, 1000);
+    assert_works(blobs_each(blobs, tell, &some, &err), err);
+    assert_int_equal(some.n, 700);
 }
 
 static struct blob_id shared;
@@ -370,19 +431,17 @@ static void bytes_that_are_being_stored_are_not_removed_beneath(void **state)
     pthread_join(remover, &failed);
     assert_null(failed);
     assert_int_equal(atomic_load(&row.asked), 1);
-    assert_content(&shared, "abc");
+    assert_content(&shared, TEXT("abc"));
     atomic_store(&row.says, false);
     assert_null(remove_shared(NULL));
-    int fd;
-    uint64_t bytes;
-    assert_fails(blob_open(blobs, &shared, &fd, &bytes, &err), err, ERR_NOT_FOUND, "not_found");
+    assert_not_there(&shared);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 static const struct CMUnitTest tests[] = {
     T(a_blob_is_named_by_its_content),
-    T(parts_make_the_same_blob_and_the_copy_goes),
-    T(more_than_allowed_is_refused),
+    T(a_large_one_is_a_file_and_a_small_one_is_not),
+    T(a_small_one_that_an_older_store_has_as_a_file_is_there),
     T(a_missing_blob_is_not_found_and_removing_it_is_fine),
     T(a_blob_is_read_whole_or_not_at_all),
     T(opening_the_store_sweeps_left_over_files),
@@ -392,6 +451,7 @@ static const struct CMUnitTest tests[] = {
     T(threads_may_put_the_same_content),
     T(what_somebody_needs_or_may_need_stays),
     T(each_blob_is_told_once_and_what_is_none_is_not),
+    T(more_small_ones_than_are_looked_up_at_once_are_all_told),
     T(bytes_that_are_being_stored_are_not_removed_beneath),
 };
 UNIT_MAIN(tests)

@@ -23,6 +23,12 @@ static size_t some_size(struct doer *d)
     return r < 8 ? 2000 + chance_of(&d->chance, 20000) : 20 + chance_of(&d->chance, 900);
 }
 
+/* Some tarballs are blobs of more than a row. */
+static size_t padding_size(struct doer *d)
+{
+    return chance_of(&d->chance, 6) == 0 ? 100000 + chance_of(&d->chance, 50000) : some_size(d) / 4;
+}
+
 /* Text that does not compress. */
 static struct text payload(struct doer *d, struct pool *pool, size_t n)
 {
@@ -40,7 +46,7 @@ static struct text payload(struct doer *d, struct pool *pool, size_t n)
 static int publish(struct doer *d, struct pool *pool, const char *name, const char *version,
                    struct err *err)
 {
-    struct text extra = payload(d, pool, some_size(d) / 4);
+    struct text extra = payload(d, pool, padding_size(d));
     struct text tarball =
         world_tarball(pool, name, version, pool_printf(pool, ",\"x\":\"%s\"", extra.base));
     size_t promise = ledger_begin(d->ledger, pool_printf(pool, "version %s %s", name, version),
