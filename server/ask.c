@@ -13,10 +13,20 @@ int ask_get(struct ask *ask, const char *path, struct err *err)
     return client_call(&ask->client, "GET", path, NULL, &ask->doc, err);
 }
 
-int ask_post(struct ask *ask, const char *path, struct err *err)
+int ask_delete(struct ask *ask, const char *path, struct err *err)
+{
+    return client_call(&ask->client, "DELETE", path, NULL, &ask->doc, err);
+}
+
+int ask_send(struct ask *ask, const char *method, const char *path, struct err *err)
 {
     json_close(&ask->w);
-    return client_call(&ask->client, "POST", path, &ask->body, &ask->doc, err);
+    return client_call(&ask->client, method, path, &ask->body, &ask->doc, err);
+}
+
+int ask_post(struct ask *ask, const char *path, struct err *err)
+{
+    return ask_send(ask, "POST", path, err);
 }
 
 const char *ask_path(struct ask *ask, const char *before, struct text arg, const char *after)

@@ -19,7 +19,7 @@ struct ask {
     struct client client;
     struct pool *pool; /* of the client */
     struct args args;
-    struct json_writer w; /* the body of ask_post: an object */
+    struct json_writer w; /* the body of ask_post and ask_send: an object */
     struct buf body;
     /* what the command leaves */
     const struct json *doc; /* NULL: nothing is printed */
@@ -33,7 +33,10 @@ int ask_run(const struct command *command, int argc, char **argv);
 
 /* Each leaves the answer in doc. */
 int ask_get(struct ask *ask, const char *path, struct err *err);
+int ask_delete(struct ask *ask, const char *path, struct err *err);
+/* With the body, which ends here. */
 int ask_post(struct ask *ask, const char *path, struct err *err);
+int ask_send(struct ask *ask, const char *method, const char *path, struct err *err);
 /* All pages of the list; path has no query. */
 int ask_list(struct ask *ask, const char *path, struct err *err);
 /* After a request that began an operation: follows it to its end and leaves it in doc. */

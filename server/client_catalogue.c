@@ -30,13 +30,12 @@ int catalogue_pick_command(struct ask *ask, struct err *err)
         if (value != NULL)
             json_put_str(&ask->w, fields[i], value);
     }
-    json_close(&ask->w);
-    return client_call(&ask->client, "PUT", pick_of(ask), &ask->body, &ask->doc, err);
+    return ask_send(ask, "PUT", pick_of(ask), err);
 }
 
 int catalogue_remove_command(struct ask *ask, struct err *err)
 {
-    return client_call(&ask->client, "DELETE", pick_of(ask), NULL, &ask->doc, err);
+    return ask_delete(ask, pick_of(ask), err);
 }
 
 int catalogue_address_command(struct ask *ask, struct err *err)

@@ -84,9 +84,7 @@ static int user_list(struct ask *ask, struct err *err)
 
 static int user_reset_factor(struct ask *ask, struct err *err)
 {
-    if (client_call(&ask->client, "DELETE",
-                    ask_path(ask, "/api/v1/users/", word(ask, 0), "/factor"), NULL, &ask->doc,
-                    err) != 0)
+    if (ask_delete(ask, ask_path(ask, "/api/v1/users/", word(ask, 0), "/factor"), err) != 0)
         return -1;
     return ask_get(ask, ask_path(ask, "/api/v1/users/", word(ask, 0), ""), err);
 }
@@ -181,8 +179,7 @@ static int instance_remove(struct ask *ask, struct err *err)
     if (find_instance(ask, &slug, err) != 0)
         return -1;
     const char *confirmed = ask_path(ask, "?confirm=", slug, "");
-    if (client_call(&ask->client, "DELETE", ask_path(ask, "/api/v1/instances/", slug, confirmed),
-                    NULL, &ask->doc, err) != 0)
+    if (ask_delete(ask, ask_path(ask, "/api/v1/instances/", slug, confirmed), err) != 0)
         return -1;
     return ask_follow(ask, "removed", err);
 }

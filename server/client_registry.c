@@ -72,12 +72,6 @@ static int put_number(struct ask *ask, const char *key, const char *value, bool 
     return 0;
 }
 
-static int put_doc(struct ask *ask, const char *path, struct err *err)
-{
-    json_close(&ask->w);
-    return client_call(&ask->client, "PUT", path, &ask->body, &ask->doc, err);
-}
-
 /* Two limits: flags that are not given stay as they are. */
 static int limits(struct ask *ask, const char *path, const char *const names[2][2], bool bytes,
                   struct err *err)
@@ -96,7 +90,7 @@ static int limits(struct ask *ask, const char *path, const char *const names[2][
             return -1;
         }
     }
-    return given ? put_doc(ask, path, err) : 0;
+    return given ? ask_send(ask, "PUT", path, err) : 0;
 }
 
 int tenant_quota(struct ask *ask, struct err *err)
@@ -161,13 +155,12 @@ int hook_list(struct ask *ask, struct err *err)
 int hook_enable(struct ask *ask, struct err *err)
 {
     json_put_bool(&ask->w, "active", true);
-    json_close(&ask->w);
-    return client_call(&ask->client, "PATCH", one_hook(ask, ""), &ask->body, &ask->doc, err);
+    return ask_send(ask, "PATCH", one_hook(ask, ""), err);
 }
 
 int hook_remove(struct ask *ask, struct err *err)
 {
-    return client_call(&ask->client, "DELETE", one_hook(ask, ""), NULL, &ask->doc, err);
+    return ask_delete(ask, one_hook(ask, ""), err);
 }
 
 int hook_deliveries(struct ask *ask, struct err *err)

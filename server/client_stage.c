@@ -19,5 +19,5 @@ int stage_approve_command(struct ask *ask, struct err *err)
 
 int stage_reject_command(struct ask *ask, struct err *err)
 {
-    return client_call(&ask->client, "DELETE", path_of(ask, ""), NULL, &ask->doc, err);
+    return ask_delete(ask, path_of(ask, ""), err);
 }

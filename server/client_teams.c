@@ -19,11 +19,6 @@ static const char *one(struct ask *ask, const char *rest)
     return teams(ask, ask_path(ask, "/", word(ask, 1), rest));
 }
 
-static int drop(struct ask *ask, const char *path, struct err *err)
-{
-    return client_call(&ask->client, "DELETE", path, NULL, &ask->doc, err);
-}
-
 int team_create_command(struct ask *ask, struct err *err)
 {
     json_put_text(&ask->w, "name", word(ask, 1));
@@ -38,7 +33,7 @@ int team_list_command(struct ask *ask, struct err *err)
 
 int team_remove_command(struct ask *ask, struct err *err)
 {
-    return drop(ask, one(ask, ""), err);
+    return ask_delete(ask, one(ask, ""), err);
 }
 
 int team_join_command(struct ask *ask, struct err *err)
@@ -49,7 +44,7 @@ int team_join_command(struct ask *ask, struct err *err)
 
 int team_leave_command(struct ask *ask, struct err *err)
 {
-    return drop(ask, one(ask, ask_path(ask, "/members/", word(ask, 2), "")), err);
+    return ask_delete(ask, one(ask, ask_path(ask, "/members/", word(ask, 2), "")), err);
 }
 
 static const char *access_of(struct ask *ask, const char *rest)
@@ -66,13 +61,10 @@ int package_access_command(struct ask *ask, struct err *err)
 int package_grant_command(struct ask *ask, struct err *err)
 {
     json_put_text(&ask->w, "permission", word(ask, 2));
-    json_close(&ask->w);
-    return client_call(&ask->client, "PUT",
-                       access_of(ask, ask_path(ask, "/teams/", word(ask, 1), "")), &ask->body,
-                       &ask->doc, err);
+    return ask_send(ask, "PUT", access_of(ask, ask_path(ask, "/teams/", word(ask, 1), "")), err);
 }
 
 int package_revoke_command(struct ask *ask, struct err *err)
 {
-    return drop(ask, access_of(ask, ask_path(ask, "/teams/", word(ask, 1), "")), err);
+    return ask_delete(ask, access_of(ask, ask_path(ask, "/teams/", word(ask, 1), "")), err);
 }

@@ -64,10 +64,10 @@ int token_remove(struct ask *ask, struct err *err)
     if (need_user(user, err) != 0)
         return -1;
     ask->done = "removed";
-    return client_call(&ask->client, "DELETE",
-                       ask_path(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens/"),
-                                text_of(ask->args.words[0]), ""),
-                       NULL, &ask->doc, err);
+    return ask_delete(ask,
+                      ask_path(ask, ask_path(ask, "/api/v1/users/", text_of(user), "/tokens/"),
+                               text_of(ask->args.words[0]), ""),
+                      err);
 }
 
 int issuer_add(struct ask *ask, struct err *err)
@@ -85,9 +85,8 @@ int issuer_list(struct ask *ask, struct err *err)
 int issuer_remove(struct ask *ask, struct err *err)
 {
     ask->done = "removed";
-    return client_call(&ask->client, "DELETE",
-                       ask_path(ask, "/api/v1/trust/issuers/", text_of(ask->args.words[0]), ""),
-                       NULL, &ask->doc, err);
+    return ask_delete(ask, ask_path(ask, "/api/v1/trust/issuers/", text_of(ask->args.words[0]), ""),
+                      err);
 }
 
 static const char *trust_of(struct ask *ask)
@@ -127,8 +126,8 @@ int trust_list_command(struct ask *ask, struct err *err)
 int trust_remove_command(struct ask *ask, struct err *err)
 {
     ask->done = "removed";
-    return client_call(&ask->client, "DELETE",
-                       ask_path(ask, pool_printf(ask->pool, "%s/", trust_of(ask)),
-                                text_of(ask->args.words[1]), ""),
-                       NULL, &ask->doc, err);
+    return ask_delete(ask,
+                      ask_path(ask, pool_printf(ask->pool, "%s/", trust_of(ask)),
+                               text_of(ask->args.words[1]), ""),
+                      err);
 }

@@ -104,20 +104,13 @@ int uplink_set_command(struct ask *ask, struct err *err)
         json_put_bool(&ask->w, "offline", strcmp(offline, "off") == 0);
     if (put_flags(ask, err) != 0)
         return -1;
-    json_close(&ask->w);
-    return client_call(&ask->client, "PATCH",
-                       ask_path(ask, "/api/v1/uplinks/", text_of(ask->args.words[0]), ""),
-                       &ask->body, &ask->doc, err);
-}
-
-static int delete (struct ask *ask, const char *path, struct err *err)
-{
-    return client_call(&ask->client, "DELETE", path, NULL, &ask->doc, err);
+    return ask_send(ask, "PATCH",
+                    ask_path(ask, "/api/v1/uplinks/", text_of(ask->args.words[0]), ""), err);
 }
 
 int uplink_remove_command(struct ask *ask, struct err *err)
 {
-    return delete (ask, ask_path(ask, "/api/v1/uplinks/", text_of(ask->args.words[0]), ""), err);
+    return ask_delete(ask, ask_path(ask, "/api/v1/uplinks/", text_of(ask->args.words[0]), ""), err);
 }
 
 int uplink_test_command(struct ask *ask, struct err *err)
@@ -189,5 +182,5 @@ int uplink_rule_remove_command(struct ask *ask, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "rule_not_found", "There is no rule for \"%.*s\".",
                        TEXT_ARG(wanted));
     ask->doc = NULL;
-    return delete (ask, ask_path(ask, "/api/v1/uplink-rules/", id, ""), err);
+    return ask_delete(ask, ask_path(ask, "/api/v1/uplink-rules/", id, ""), err);
 }

@@ -34,7 +34,7 @@ int import_verdaccio(struct ask *ask, struct err *err)
 
 int import_end_tokens(struct ask *ask, struct err *err)
 {
-    if (client_call(&ask->client, "DELETE", "/api/v1/imports/tokens", NULL, &ask->doc, err) != 0)
+    if (ask_delete(ask, "/api/v1/imports/tokens", err) != 0)
         return -1;
     puts(ask->client.config.json
              ? "{\"ended\":true}"

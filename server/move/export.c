@@ -5,9 +5,7 @@
  */
 #include "server/move/export.h"
 
-#include "core/digest.h"
 #include "core/file.h"
-#include "registry/document.h"
 #include "server/move/mover.h"
 
 #include <stdio.h>
@@ -15,21 +13,15 @@
 
 #define REPORT_MAX (256u << 20)
 
-int export_tarball(struct export *e, struct export_package *p, struct text version,
-                   const struct json *manifest, struct text *out, struct err *err)
+int export_tarball(struct export_package *p, struct text version, const struct json *manifest,
+                   struct text *out, struct err *err)
 {
-    unsigned char sum512[SHA512_BYTES], sum1[SHA1_BYTES];
-    struct text integrity = TEXT_NONE, shasum = TEXT_NONE;
     const char *path = pool_printf(p->pool, "/npm/%.*s/-/%.*s-%.*s.tgz", TEXT_ARG(p->name.full),
                                    TEXT_ARG(p->name.base), TEXT_ARG(version));
 
-    if (client_read(&p->client, path, out, err) != 0 ||
-        json_want_text(manifest, "dist.integrity", &integrity, err) != 0 ||
-        json_want_text(manifest, "dist.shasum", &shasum, err) != 0)
-        return -1;
-    sha512(*out, sum512);
-    sha1(*out, sum1);
-    return document_check_promise(p->pool, integrity, shasum, sum512, sum1, err);
+    return client_read(&p->client, path, out, err) != 0
+               ? -1
+               : mover_check_promise(p->pool, manifest, *out, err);
 }
 
 void export_refuse(struct export *e, const char *key, struct text value, const struct err *why)
@@ -43,7 +35,7 @@ void export_refuse(struct export *e, const char *key, struct text value, const s
     ask_say(e->ask, stdout, "  refused: %s %.*s: %s", key, TEXT_ARG(value), why->text);
 }
 
-static int take_package(struct export *e, struct text name)
+static void take_package(struct export *e, struct text name)
 {
     struct export_package p = {.client = e->ask->client};
     struct text text = TEXT_NONE;
@@ -77,7 +69,6 @@ static int take_package(struct export *e, struct text name)
     e->written += p.written;
     e->there += p.there;
     pool_free(p.pool);
-    return 0;
 }
 
 /* All packages of the tenant, page by page. */
@@ -96,8 +87,9 @@ static int each_package(struct export *e, struct err *err)
             return -1;
         json_each (item, json_get(ask->doc, "items")) {
             struct text name = TEXT_NONE;
-            if (json_need_text(item, "name", &name, err) != 0 || take_package(e, name) != 0)
+            if (json_need_text(item, "name", &name, err) != 0)
                 return -1;
+            take_package(e, name);
             e->names[e->n_names++] = text_dup(ask->pool, name);
             if (e->n_names == EXPORT_NAMES_MAX)
                 return err_set(err, ERR_TOO_LARGE, "too_many", "These are more than %d packages.",

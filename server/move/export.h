@@ -38,7 +38,7 @@ struct export
 };
 
 /* One tarball, which is what its manifest promises. */
-int export_tarball(struct export *e, struct export_package *p, struct text version,
-                   const struct json *manifest, struct text *out, struct err *err);
+int export_tarball(struct export_package *p, struct text version, const struct json *manifest,
+                   struct text *out, struct err *err);
 /* {"KEY":value,"code","detail"} into the open list of the report. */
 void export_refuse(struct export *e, const char *key, struct text value, const struct err *why);

@@ -64,7 +64,7 @@ static int put_version(struct export *e, struct export_package *p, const struct 
     bool there = false;
 
     one.pool = one.client.pool = pool_new();
-    int rc = export_tarball(e, &one, manifest->key, manifest, &tarball, err);
+    int rc = export_tarball(&one, manifest->key, manifest, &tarball, err);
     if (rc == 0)
         rc = put(e, one.pool,
                  pool_printf(one.pool, "%.*s/%.*s", TEXT_ARG(one.name.full),

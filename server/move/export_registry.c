@@ -108,7 +108,7 @@ static int publish(struct export *e, struct export_package *whole, const char *u
     struct json_writer w;
 
     p.pool = p.client.pool = pool_new();
-    int rc = export_tarball(e, &p, manifest->key, manifest, &tarball, err);
+    int rc = export_tarball(&p, manifest->key, manifest, &tarball, err);
     if (rc == 0) {
         buf_init(&body, tarball.len / 2 * 3 + manifest->raw.len + (4u << 20));
         json_writer_init(&w, &body);

@@ -65,6 +65,9 @@ void mover_refuse(struct mover *m, const char *key, struct text value, const str
 
 /* package.c: the whole of one package. */
 int mover_take(struct mover *m, struct mover_package *p, struct err *err);
+/* Is the tarball what its manifest's dist says? */
+int mover_check_promise(struct pool *pool, const struct json *manifest, struct text tarball,
+                        struct err *err);
 
 /* The commands. */
 int import_verdaccio(struct ask *ask, struct err *err);

@@ -78,8 +78,8 @@ static const struct json *find_version(const struct json *versions, struct text 
     return NULL;
 }
 
-static int check_promise(struct mover_package *p, const struct json *manifest, struct text tarball,
-                         struct err *err)
+int mover_check_promise(struct pool *pool, const struct json *manifest, struct text tarball,
+                        struct err *err)
 {
     unsigned char sum512[SHA512_BYTES], sum1[SHA1_BYTES];
     struct text integrity = TEXT_NONE, shasum = TEXT_NONE;
@@ -89,7 +89,7 @@ static int check_promise(struct mover_package *p, const struct json *manifest, s
         return -1;
     sha512(tarball, sum512);
     sha1(tarball, sum1);
-    return document_check_promise(p->pool, integrity, shasum, sum512, sum1, err);
+    return document_check_promise(pool, integrity, shasum, sum512, sum1, err);
 }
 
 static void put_time(struct json_writer *w, const struct mover_package *p, struct text version)
@@ -176,7 +176,7 @@ static int move_version(struct mover *m, struct mover_package *whole, const stru
     p.pool = p.client.pool = pool_new();
     int rc = m->source->tarball(m, &p, manifest, &tarball, err);
     if (rc == 0)
-        rc = check_promise(&p, manifest, tarball, err);
+        rc = mover_check_promise(p.pool, manifest, tarball, err);
     if (rc == 0 && !m->dry_run)
         rc = send_version(m, &p, manifest, tarball, err);
     pool_free(p.pool);
