@@ -1,7 +1,6 @@
 // A bundle is made where there is internet and taken in where there is none; npm installs from it there.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,27 +8,14 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Uplink } from '../hostile/uplink.mjs'
+import { sri, tar as archive } from './publish.mjs'
 import { Redhouse, binary, root } from './redhouse.mjs'
 
 const exec = promisify(execFile)
 let uplink, inside, outside, folder, admin
 const tokens = {}
 
-function tar(files) {
-  const blocks = []
-  for (const [name, body] of files) {
-    const head = Buffer.alloc(512)
-    head.write(name)
-    head.write('0000644\0' + '0000000\0' + '0000000\0', 100)
-    head.write(`${body.length.toString(8).padStart(11, '0')}\0` + '00000000000\0', 124)
-    head.fill(' ', 148, 156)
-    head.write('0', 156)
-    head.write('ustar\0' + '00', 257)
-    head.write(`${head.reduce((a, b) => a + b, 0).toString(8).padStart(6, '0')}\0 `, 148)
-    blocks.push(head, body, Buffer.alloc((512 - (body.length % 512)) % 512))
-  }
-  return Buffer.concat([...blocks, Buffer.alloc(1024)])
-}
+const tar = (files) => archive(...files.map(([name, body]) => ({ name, body })))
 
 function untar(bytes) {
   const files = []
@@ -45,8 +31,7 @@ function untar(bytes) {
 // A package that npm can install.
 function add(name, version, manifest = {}) {
   const tgz = gzipSync(tar([['package/package.json', Buffer.from(JSON.stringify({ name, version, ...manifest }))], ['package/index.js', Buffer.from(`// ${name} ${version}\n`)]]))
-  const integrity = `sha512-${createHash('sha512').update(tgz).digest('base64')}`
-  uplink.add(name, { version, manifest, dist: { integrity } })
+  uplink.add(name, { version, manifest, dist: { integrity: sri(tgz) } })
   uplink.packages.get(name).files.set(`${name.split('/').at(-1)}-${version}.tgz`, tgz)
 }
 

@@ -1,41 +1,6 @@
-// What a refused request may not leave behind, and hand-made archives that no tool would make.
-import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+// What a refused request may not leave behind.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-
-// One member of a tar: {name, body, type, link, size}; size may lie.
-export function member({ name, body = '', type = '0', link = '', size }) {
-  const content = Buffer.from(body)
-  const head = Buffer.alloc(512)
-  head.write(name, 0, 100)
-  head.write('0000644\0', 100)
-  head.write('0000000\0', 108)
-  head.write('0000000\0', 116)
-  head.write(`${(size ?? content.length).toString(8).padStart(11, '0')}\0`, 124)
-  head.write('00000000000\0', 136)
-  head.fill(' ', 148, 156)
-  head.write(type, 156)
-  head.write(link, 157, 100)
-  head.write('ustar\0' + '00', 257)
-  if (type === '3' || type === '4') head.write('0000001\0' + '0000003\0', 329)
-  head.write(`${head.reduce((a, b) => a + b, 0).toString(8).padStart(6, '0')}\0 `, 148)
-  return Buffer.concat([head, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
-}
-
-export const tar = (...members) => Buffer.concat([...members.map(member), Buffer.alloc(1024)])
-export const tgz = (...members) => gzipSync(tar(...members))
-
-const hash = (algorithm, data, encoding) => createHash(algorithm).update(data).digest(encoding)
-
-// What npm would send for this tarball.
-export function document(name, version, tarball, { tag = 'latest', manifest = {} } = {}) {
-  return {
-    _id: name, name, 'dist-tags': { [tag]: version },
-    versions: { [version]: { name, version, ...manifest, dist: { integrity: `sha512-${hash('sha512', tarball, 'base64')}`, shasum: hash('sha1', tarball, 'hex') } } },
-    _attachments: { [`${name}-${version}.tgz`]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } },
-  }
-}
 
 function walk(dir) {
   if (!existsSync(dir)) return []
@@ -78,5 +43,3 @@ export async function leftovers(r, cookie) {
   for (const dir of ['instances', 'tenants']) files[dir] = readdirSync(join(r.data, dir)).filter((f) => !/-(wal|shm)$/.test(f)).sort()
   return { rows, files, processes: family(r.ready.pid) }
 }
-
-export const bytes = (path) => statSync(path).size

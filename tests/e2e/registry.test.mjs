@@ -1,44 +1,14 @@
 // The registry's contract request by request: what clients never send is asked here too.
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { document, hash, sri, tgz } from './publish.mjs'
 import { Redhouse, sleep } from './redhouse.mjs'
 
-// A tar of regular files, gzipped.
-function pack(files) {
-  const blocks = []
-  for (const [name, content] of Object.entries(files)) {
-    const body = Buffer.from(content)
-    const head = Buffer.alloc(512)
-    head.write(`package/${name}`)
-    head.write('0000644\0', 100)
-    head.write('0000000\0', 108)
-    head.write('0000000\0', 116)
-    head.write(`${body.length.toString(8).padStart(11, '0')}\0`, 124)
-    head.write('00000000000\0', 136)
-    head.fill(' ', 148, 156)
-    head.write('0', 156)
-    head.write('ustar\0' + '00', 257)
-    head.write(`${head.reduce((a, b) => a + b, 0).toString(8).padStart(6, '0')}\0 `, 148)
-    blocks.push(head, body, Buffer.alloc((512 - (body.length % 512)) % 512))
-  }
-  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]))
-}
-
-const hash = (algorithm, data, encoding) => createHash(algorithm).update(data).digest(encoding)
+const pack = (files) => tgz(...Object.entries(files).map(([name, body]) => ({ name: `package/${name}`, body })))
 const tarball = (name, version, more = {}) =>
   pack({ 'package.json': JSON.stringify({ name, version, ...more }), 'index.js': `// ${Math.random()}\n` })
-
-function document(name, version, tgz, { tag = 'latest', manifest = {}, top = {} } = {}) {
-  return {
-    _id: name, name, 'dist-tags': { [tag]: version },
-    versions: { [version]: { name, version, ...manifest, dist: { integrity: `sha512-${hash('sha512', tgz, 'base64')}`, shasum: hash('sha1', tgz, 'hex') } } },
-    _attachments: { [`${name}-${version}.tgz`]: { content_type: 'application/octet-stream', data: tgz.toString('base64'), length: tgz.length } },
-    ...top,
-  }
-}
 
 let r, admin
 const bearer = {}

@@ -5,7 +5,8 @@ import { execFileSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { gitServer, repository } from './gitserver.mjs'
-import { document, leftovers, tgz } from './leftovers.mjs'
+import { leftovers } from './leftovers.mjs'
+import { document, tgz } from './publish.mjs'
 import { binary, instanceCookie, raw, Redhouse, until } from './redhouse.mjs'
 
 describe('what belongs to another tenant', () => {

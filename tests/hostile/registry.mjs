@@ -1,44 +1,14 @@
 // A real server with people of two tenants and an uplink that writes down all that it is asked, for tests of the registry that send whatever bytes they want.
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import net from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { document as promise, tgz } from '../e2e/publish.mjs'
 import { Redhouse } from '../e2e/redhouse.mjs'
-
-export const hash = (algorithm, data, encoding) => createHash(algorithm).update(data).digest(encoding)
-export const sri = (data) => `sha512-${hash('sha512', data, 'base64')}`
-
-// One member of a tar: {name, body, type, link, mode, size}.
-export function member({ name, body = '', type = '0', link = '', mode = '0000644', size }) {
-  const bytes = Buffer.from(body)
-  const head = Buffer.alloc(512)
-  head.write(name.slice(0, 100))
-  head.write(`${mode}\0`, 100)
-  head.write('0000000\0', 108)
-  head.write('0000000\0', 116)
-  head.write(`${(size ?? bytes.length).toString(8).padStart(11, '0')}\0`, 124)
-  head.write('00000000000\0', 136)
-  head.fill(' ', 148, 156)
-  head.write(type, 156)
-  head.write(link, 157)
-  head.write('ustar\0' + '00', 257)
-  head.write(`${head.reduce((a, b) => a + b, 0).toString(8).padStart(6, '0')}\0 `, 148)
-  return Buffer.concat([head, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)])
-}
-export const tgz = (...members) => gzipSync(Buffer.concat([...members.map(member), Buffer.alloc(1024)]))
 
 let made = 0
 export const tarball = (name, version, more = {}, ...members) =>
   tgz({ name: 'package/package.json', body: JSON.stringify({ name, version, ...more }) }, { name: 'package/index.js', body: `// ${made++} ${Math.random()}\n` }, ...members)
 
-export function document(name, version, ball = tarball(name, version), { tag = 'latest', manifest = {}, top = {} } = {}) {
-  return {
-    _id: name, name, 'dist-tags': { [tag]: version },
-    versions: { [version]: { name, version, ...manifest, dist: { integrity: sri(ball), shasum: hash('sha1', ball, 'hex') } } },
-    _attachments: { [`${name}-${version}.tgz`]: { content_type: 'application/octet-stream', data: ball.toString('base64'), length: ball.length } },
-    ...top,
-  }
-}
+export const document = (name, version, ball = tarball(name, version), options) => promise(name, version, ball, options)
 
 // What stands in a document may be anything: fn gets it, its version and its attachment.
 export function bent(doc, fn) {

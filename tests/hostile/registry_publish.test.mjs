@@ -27,7 +27,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { Scene, bent, document, hash, sri, tarball, tgz } from './registry.mjs'
+import { hash, sri, tgz } from '../e2e/publish.mjs'
+import { Scene, bent, document, tarball } from './registry.mjs'
 
 let s
 before(async () => { s = await Scene.start() }, { timeout: 60000 })

@@ -1,7 +1,8 @@
 // Many at once: whatever wins, what is shown is whole. (What is tested where: registry_publish.test.mjs.)
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { Scene, document, sri } from './registry.mjs'
+import { sri } from '../e2e/publish.mjs'
+import { Scene, document } from './registry.mjs'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 50)
 let s
