@@ -52,8 +52,8 @@ static void handle(struct broker *b, const struct asked *asked, size_t n)
     static void (*const verbs[])(struct broker *, const struct asked *) = {
         [BROKER_PREPARE] = instance_prepare,
         [BROKER_START] = instance_begin,
-        [BROKER_REMOVE] = instance_remove,
-        [BROKER_KILL] = instance_kill,
+        [BROKER_REMOVE] = instance_end,
+        [BROKER_KILL] = instance_end,
         [BROKER_JOB] = job_begin,
         [BROKER_JOB_KILL] = job_kill,
         [BROKER_JOB_CLEAN] = job_clean,

@@ -45,7 +45,8 @@ enum broker_verb {
     BROKER_START,
     /* userDir, run and log folder, cgroup of an instance; one that runs is killed. */
     BROKER_REMOVE,
-    /* A warden that does not answer, and its sandbox. The reply comes when both are gone. */
+    /* A warden that does not answer, and its sandbox. The reply comes when both are gone, with
+     * their cgroup; nobody there is success. */
     BROKER_KILL,
     /* A sandboxed one-shot job; fds: [0] log, [1] input (git, stack). The reply comes at its end;
      * then out belongs to the server (git, pack). */

@@ -120,7 +120,9 @@ static void close_all(struct helper_warden *w)
 
 static int remove_cgroup(void *arg, struct warden_report *report, struct err *err)
 {
-    return cgroup_remove(arg, err);
+    const struct helper *h = arg;
+
+    return cgroup_remove(h->id, err);
 }
 
 /* Holding the lock, so that no new warden of the same id makes its group meanwhile. */
@@ -131,7 +133,7 @@ static void clean_up_after(struct broker *b, const char *id)
     if (lock < 0)
         return;
     struct helper *h = helper_new(b, id, 0);
-    if (helper_fork(h, remove_cgroup, h->id, NULL) != 0)
+    if (helper_fork(h, remove_cgroup, h, NULL) != 0)
         helper_free(h);
     close(lock);
 }
@@ -219,37 +221,28 @@ void instance_begin(struct broker *b, const struct asked *asked)
     attempt_begin(b, asked, ENDING_MS, try_start);
 }
 
-/* Kills whoever holds the lock. The lock once nobody does; -1: not yet. */
+static bool has_warden(const struct broker *b, const char *id)
+{
+    for (const struct helper *h = b->helpers; h != NULL; h = h->next)
+        if (h->is_instance && strcmp(h->id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Kills whoever holds the lock. The lock once nobody does and the warden is no more; -1: not yet.
+ */
 static int kill_and_lock(struct attempt *a, struct err *err)
 {
-    int pidfd = lock_holder(a->broker, a->asked.request.id);
+    const char *id = a->asked.request.id;
+    int pidfd = lock_holder(a->broker, id);
 
     if (pidfd >= 0) {
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
         close(pidfd);
     }
-    return lock_take(a->broker, a->asked.request.id, err);
-}
-
-static bool try_kill(struct attempt *a)
-{
-    struct err err;
-    int lock = kill_and_lock(a, &err);
-
-    if (lock < 0 && err.kind == ERR_CONFLICT && a->left > 0)
-        return false;
-    if (lock < 0) {
-        broker_reply_err(a->broker, a->asked.request.serial, &err);
-        return true;
-    }
-    close(lock);
-    broker_reply_ok(a->broker, a->asked.request.serial, 0);
-    return true;
-}
-
-void instance_kill(struct broker *b, const struct asked *asked)
-{
-    attempt_begin(b, asked, KILLED_MS, try_kill);
+    if (has_warden(a->broker, id))
+        return err_set(err, ERR_CONFLICT, "already_running", "The instance does not end.");
+    return lock_take(a->broker, id, err);
 }
 
 static int remove_all(void *arg, struct warden_report *report, struct err *err)
@@ -265,30 +258,76 @@ static int remove_all(void *arg, struct warden_report *report, struct err *err)
     return 0;
 }
 
-static bool try_remove(struct attempt *a)
+/* Only of this data folder: another server of this machine may have its own beside it. */
+static bool has_cgroup(const struct broker *b, const char *id)
 {
+    return folder_exists(b->run_instances, id) && cgroup_exists(id);
+}
+
+static bool try_end(struct attempt *a)
+{
+    struct broker *b = a->broker;
+    const struct broker_request *r = &a->asked.request;
+    bool removes = r->verb == BROKER_REMOVE;
     struct err err;
     int lock = kill_and_lock(a, &err);
 
     if (lock < 0 && err.kind == ERR_CONFLICT && a->left > 0)
         return false;
     if (lock < 0) {
-        broker_reply_err(a->broker, a->asked.request.serial, &err);
-        return true;
+        broker_reply_err(b, r->serial, &err);
+    } else if (!removes && !has_cgroup(b, r->id)) {
+        broker_reply_ok(b, r->serial, 0);
+    } else {
+        struct helper *h = helper_new(b, r->id, r->serial);
+        h->on_end = on_started;
+        if (helper_fork(h, removes ? remove_all : remove_cgroup, h, &err) != 0) {
+            broker_reply_err(b, h->serial, &err);
+            helper_free(h);
+        }
     }
-    struct helper *h = helper_new(a->broker, a->asked.request.id, a->asked.request.serial);
-    h->on_end = on_started;
-    if (helper_fork(h, remove_all, h, &err) != 0) {
-        broker_reply_err(a->broker, h->serial, &err);
-        helper_free(h);
-    }
-    close(lock);
+    if (lock >= 0)
+        close(lock);
     return true;
 }
 
-void instance_remove(struct broker *b, const struct asked *asked)
+static int end_sandbox(void *arg, struct warden_report *report, struct err *err)
 {
-    attempt_begin(b, asked, KILLED_MS, try_remove);
+    const struct helper *h = arg;
+
+    cgroup_end(h->id, KILLED_MS);
+    return 0;
+}
+
+static void on_sandbox_ended(struct helper *h)
+{
+    struct asked *asked = h->arg;
+
+    attempt_begin(h->broker, asked, KILLED_MS, try_end);
+    free(asked);
+}
+
+/* The sandbox first: of a warden that is killed it is an orphan, and nobody can tell when the last
+ * of it has gone. */
+void instance_end(struct broker *b, const struct asked *asked)
+{
+    const struct broker_request *r = &asked->request;
+
+    if (!has_cgroup(b, r->id)) {
+        attempt_begin(b, asked, KILLED_MS, try_end);
+        return;
+    }
+    struct helper *h = helper_new(b, r->id, r->serial);
+    struct asked *kept = xcalloc(1, sizeof(*kept));
+    struct err err;
+    *kept = (struct asked){.request = *r, .fds = {-1, -1}};
+    h->arg = kept;
+    h->on_end = on_sandbox_ended;
+    if (helper_fork(h, end_sandbox, h, &err) == 0)
+        return;
+    broker_reply_err(b, r->serial, &err);
+    free(kept);
+    helper_free(h);
 }
 
 static void adopt(struct broker *b, const char *id)
@@ -315,7 +354,7 @@ static void sweep(void *arg, const char *name)
         clean_up_after(b, name);
     } else if (folder_exists(b->jobs, name)) {
         struct helper *h = helper_new(b, name, 0);
-        if (helper_fork(h, remove_cgroup, h->id, NULL) != 0)
+        if (helper_fork(h, remove_cgroup, h, NULL) != 0)
             helper_free(h);
     }
 }

@@ -36,8 +36,7 @@ void broker_reply_err(struct broker *b, uint32_t serial, const struct err *err);
 /* The verbs. Each replies, now or later; what it needs of asked->fds it duplicates. */
 void instance_prepare(struct broker *b, const struct asked *asked);
 void instance_begin(struct broker *b, const struct asked *asked);
-void instance_remove(struct broker *b, const struct asked *asked);
-void instance_kill(struct broker *b, const struct asked *asked);
+void instance_end(struct broker *b, const struct asked *asked); /* kill and remove */
 void job_begin(struct broker *b, const struct asked *asked);
 void job_kill(struct broker *b, const struct asked *asked);
 void job_clean(struct broker *b, const struct asked *asked);

@@ -7,16 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BASE "redhouse"
 #define CPU_PERIOD_US 100000
+#define SEEN_MOST 256 /* waited for at a time */
 
 static int put(int dir, const char *file, const char *value)
 {
@@ -303,6 +306,82 @@ void cgroup_settle(void)
         dir = openat(base, "wardens", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0)
         (void)put(dir, "cgroup.procs", "0");
+    close_fd(&dir);
+    close_fd(&base);
+}
+
+bool cgroup_exists(const char *name)
+{
+    struct cgroup_tree tree;
+    bool found = false;
+
+    if (cgroup_tree_find(&tree, NULL) != 0)
+        return false;
+    for (int i = 0; i < CGROUP_PARTS && !found; i++) {
+        int base = part_used(&tree, i) ? open_base(&tree, i, false, NULL) : -1;
+        found = base >= 0 && faccessat(base, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        close_fd(&base);
+    }
+    return found;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void await_end(int pidfd, int64_t until_ms)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int64_t left;
+
+    while ((left = until_ms - now_ms()) > 0)
+        if (poll(&p, 1, (int)left) >= 0 || errno != EINTR)
+            break;
+}
+
+/* True when something was listed: there may be more of it. */
+static bool end_listed(int dir, int64_t until_ms)
+{
+    char list[16384], *save = NULL;
+    int seen[SEEN_MOST];
+    unsigned n = 0;
+    bool any = false;
+
+    if (!get(dir, "cgroup.procs", list, sizeof(list)))
+        return false;
+    for (char *pid = strtok_r(list, "\n", &save); pid != NULL; pid = strtok_r(NULL, "\n", &save)) {
+        int fd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(pid, NULL, 10), 0);
+        any = true;
+        if (fd < 0)
+            continue;
+        syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+        if (n < SEEN_MOST)
+            seen[n++] = fd;
+        else
+            close(fd);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        await_end(seen[i], until_ms);
+        close(seen[i]);
+    }
+    return any;
+}
+
+void cgroup_end(const char *name, int64_t ms)
+{
+    struct cgroup_tree tree;
+    int64_t until_ms = now_ms() + ms;
+
+    if (cgroup_tree_find(&tree, NULL) != 0)
+        return;
+    int base = open_base(&tree, tree.v2 ? CGROUP_UNIFIED : CGROUP_PIDS, false, NULL);
+    int dir = base < 0 ? -1 : openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    while (dir >= 0 && end_listed(dir, until_ms) && now_ms() < until_ms)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
     close_fd(&dir);
     close_fd(&base);
 }

@@ -63,6 +63,11 @@ void cgroup_close(struct cgroup *cg);
  * of the server's unit leaves it alone. What cannot be done is not. */
 void cgroup_settle(void);
 
+bool cgroup_exists(const char *name);
+/* Kills all in the group and waits, `ms` at most, until what it saw there has ended: such a process
+ * is a zombie then or no more, while one that has just left its group may still be on its way out.
+ */
+void cgroup_end(const char *name, int64_t ms);
 /* Kills what is left in the group and removes it, waiting a second at most; missing is success. */
 int cgroup_remove(const char *name, struct err *err);
 /* Calls fn for each group's name below redhouse/. */

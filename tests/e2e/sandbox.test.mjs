@@ -337,8 +337,20 @@ describe('what outlives what', () => {
     assert.equal((await p.inside(id, 'return 1 + 1')).value, 2);
     const killed = await p.ask({ verb: 'kill', id });
     assert.equal(killed.status, 0, killed.text);
-    assert.ok(!alive(pid));
-    await until('its cgroup to be gone', () => !findCgroup(id));
+    assert.deepEqual([alive(pid), findCgroup(id)], [false, false]);
+  });
+
+  test('a kill is answered when warden, sandbox and cgroup are gone', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { id, warden } = await p.start();
+      const { pid } = await warden.hello;
+      const one = wardenPid(p, id);
+      const killed = await p.ask({ verb: 'kill', id });
+      assert.deepEqual([killed.status, alive(pid), alive(one), findCgroup(id)], [0, false, false, false], killed.text);
+    }
+    const { id } = await p.start();
+    for (let times = 0; times < 2; times++) assert.equal((await p.ask({ verb: 'kill', id })).status, 0);
+    assert.equal((await p.ask(p.startRequest(id, { generation: 2 }))).status, 0);
   });
 
   test('the broker ends with the server', async () => {
