@@ -3,34 +3,12 @@
 import assert from 'node:assert/strict'
 import { symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
-import { ask, Backend, exchange, Fixture, HOST, ok, sleep, until } from './harness.mjs'
+import { describe, test } from 'node:test'
+import { ask, Backend, exchange, HOST, ok, sleep, until, withBackend } from './harness.mjs'
 
 let fixture
 let backend
-
-before(async () => {
-  fixture = await Fixture.start()
-  backend = new Backend(fixture.socket, (socket) => socket.write(ok('fine')))
-  await backend.listen()
-})
-
-after(async () => {
-  await backend.close()
-  await fixture.stop()
-})
-
-/** The backend answers by fn for this test. */
-function answers(fn) {
-  backend.answer = typeof fn === 'function' ? fn : (socket) => socket.write(fn)
-  backend.early = false
-}
-
-afterEach(async () => {
-  answers(ok('fine'))
-  assert.equal((await ask(fixture)).body, 'fine')
-  await fixture.idle()
-})
+const answers = withBackend((made) => ({ fixture, backend } = made))
 
 const head = (lines) => `HTTP/1.1 200 OK\r\n${lines}\r\n\r\n`
 

@@ -1,28 +1,20 @@
 // The proxy fixture as a child process, backends that write whatever bytes a test wants, and raw clients.
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import readline from 'node:readline'
+import { after, afterEach, before } from 'node:test'
 import tls from 'node:tls'
-import { endsInTime } from './http.mjs'
+import { endsInTime, sleep, until } from './http.mjs'
+
+export { sleep, until }
 
 const program = process.env.PROXY_FIXTURE ?? 'build/dev/hostile/proxy_fixture'
 export const HOST = 'demo.localhost'
 export const APP = 'demo--app.localhost'
-
-export const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
-
-export async function until(what, check, ms = 5000) {
-  const end = Date.now() + ms
-  for (;;) {
-    const value = await check()
-    if (value) return value
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
-    await sleep(20)
-  }
-}
 
 /** A backend on a Unix socket. answer(socket, request) is called for each whole request that arrives; request is
  * {head, body, headers, line, n} with n counting requests of this backend. */
@@ -203,3 +195,32 @@ function joinChunks(text) {
 }
 
 export const ok = (body, more = '') => `HTTP/1.1 200 OK\r\n${more}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+
+const fine = (socket) => socket.write(ok('fine'))
+
+/** For the tests of a file or a describe: given gets a fixture and a backend, {fixture, backend}. After each test the backend answers as
+ * at first and nothing may be under way. Returns what lets it answer otherwise: by bytes, or by a function as Backend takes it. */
+export function withBackend(given, { answer = fine, ...options } = {}) {
+  let fixture
+  let backend
+  const answers = (how) => {
+    backend.answer = typeof how === 'function' ? how : (socket) => socket.write(how)
+    backend.early = false
+  }
+  before(async () => {
+    fixture = await Fixture.start(options)
+    backend = new Backend(fixture.socket, answer)
+    await backend.listen()
+    given({ fixture, backend })
+  })
+  after(async () => {
+    await backend.close()
+    await fixture.stop()
+  })
+  afterEach(async () => {
+    answers(answer)
+    if (answer === fine) assert.equal((await ask(fixture)).body, 'fine')
+    await fixture.idle()
+  })
+  return answers
+}

@@ -2,34 +2,12 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
-import { after, afterEach, before, describe, test } from 'node:test'
-import { APP, ask, Backend, exchange, Fixture, HOST, ok, parse } from './harness.mjs'
+import { describe, test } from 'node:test'
+import { APP, ask, exchange, HOST, ok, parse, withBackend } from './harness.mjs'
 
 let fixture
 let backend
-
-before(async () => {
-  fixture = await Fixture.start()
-  backend = new Backend(fixture.socket, (socket) => socket.write(ok('fine')))
-  await backend.listen()
-})
-
-after(async () => {
-  await backend.close()
-  await fixture.stop()
-})
-
-/** The backend answers by fn for this test. */
-function answers(fn) {
-  backend.answer = typeof fn === 'function' ? fn : (socket) => socket.write(fn)
-  backend.early = false
-}
-
-afterEach(async () => {
-  answers(ok('fine'))
-  assert.equal((await ask(fixture)).body, 'fine')
-  await fixture.idle()
-})
+const answers = withBackend((made) => ({ fixture, backend } = made))
 
 describe('headers', () => {
   test('what an instance may not say is removed, all else passes', async () => {

@@ -5,8 +5,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
-import { APP, ask, Backend, exchange, Fixture, HOST, ok, sleep, until } from './harness.mjs'
+import { after, describe, test } from 'node:test'
+import { APP, ask, exchange, HOST, ok, sleep, until, withBackend } from './harness.mjs'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -116,19 +116,7 @@ for (const [kind, options] of [['plain', {}], ['TLS', pem]]) {
   describe(`WebSockets over ${kind}`, () => {
     let fixture
     let backend
-    before(async () => {
-      fixture = await Fixture.start(options)
-      backend = new Backend(fixture.socket, echo)
-      await backend.listen()
-    })
-    after(async () => {
-      await backend.close()
-      await fixture.stop()
-    })
-    afterEach(async () => {
-      backend.answer = echo
-      await fixture.idle()
-    })
+    withBackend((made) => ({ fixture, backend } = made), { ...options, answer: echo })
 
     test('the frame that came with the 101 is not lost', async () => {
       const ws = await open(fixture)
@@ -247,19 +235,7 @@ for (const [kind, options] of [['plain', {}], ['TLS', pem]]) {
 describe('WebSockets', () => {
   let fixture
   let backend
-  before(async () => {
-    fixture = await Fixture.start()
-    backend = new Backend(fixture.socket, echo)
-    await backend.listen()
-  })
-  after(async () => {
-    await backend.close()
-    await fixture.stop()
-  })
-  afterEach(async () => {
-    backend.answer = echo
-    await fixture.idle()
-  })
+  withBackend((made) => ({ fixture, backend } = made), { answer: echo })
 
   test('identity needs the own Origin', async () => {
     const who = 'X-Test-Who: owner\r\n'

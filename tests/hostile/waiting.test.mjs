@@ -1,28 +1,13 @@
 // Requests for an instance that is not up: who waits, who gets a page, what it says and to whom.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { after, afterEach, before, test } from 'node:test'
-import { APP, ask, Backend, exchange, Fixture, HOST, ok, sleep, until } from './harness.mjs'
+import { afterEach, test } from 'node:test'
+import { APP, ask, exchange, HOST, ok, sleep, until, withBackend } from './harness.mjs'
 
 let fixture
 let backend
-
-before(async () => {
-  fixture = await Fixture.start({ wait: 1500 })
-  backend = new Backend(fixture.socket, (socket) => socket.write(ok('fine')))
-  await backend.listen()
-})
-
-after(async () => {
-  await backend.close()
-  await fixture.stop()
-})
-
-afterEach(async () => {
-  await fixture.tell('state running')
-  assert.equal((await ask(fixture)).body, 'fine')
-  await fixture.idle()
-})
+afterEach(() => fixture.tell('state running'))
+withBackend((made) => ({ fixture, backend } = made), { wait: 1500 })
 
 const browser = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 const timed = async (promise) => {
