@@ -69,6 +69,25 @@ static void a_ticket_of_an_ended_session_opens_nothing(void **state)
     snapshot_drop(s);
 }
 
+/* A session of the portal and one of an instance below it, which is told. */
+static struct text make_child(struct world *w)
+{
+    struct text portal, child;
+    struct identity who;
+    struct err err;
+
+    assert_works(account_session_create(w->account, w->pool, w->user, TEXT("localhost"), NULL,
+                                        &portal, &err),
+                 err);
+    struct snapshot *s = account_snapshot(w->account);
+    assert_true(account_session_find(s, portal, "localhost", &who));
+    assert_works(account_session_create(w->account, w->pool, w->user, TEXT("demo.localhost"),
+                                        who.credential, &child, &err),
+                 err);
+    snapshot_drop(s);
+    return child;
+}
+
 static void use_carries_a_session_and_the_portals_on_but_not_past_its_longest_life(void **state)
 {
     static const char soon[] =
@@ -76,23 +95,14 @@ static void use_carries_a_session_and_the_portals_on_but_not_past_its_longest_li
     static const char old[] = "UPDATE session SET created_at = created_at - 89 * 86400000";
     static const char shortest[] = "SELECT min(expires_at - created_at) / 3600000 FROM session";
     struct world *w = *state;
-    struct text portal, child;
+    struct text child = make_child(w);
     struct identity who;
     struct err err;
 
-    assert_int_equal(account_session_create(w->account, w->pool, w->user, TEXT("localhost"), NULL,
-                                            &portal, &err),
-                     0);
-    struct snapshot *s = account_snapshot(w->account);
-    assert_true(account_session_find(s, portal, "localhost", &who));
-    assert_int_equal(account_session_create(w->account, w->pool, w->user, TEXT("demo.localhost"),
-                                            who.credential, &child, &err),
-                     0);
-    snapshot_drop(s);
     run_sql(w, soon);
     close_account(w);
     open_account(w);
-    s = account_snapshot(w->account);
+    struct snapshot *s = account_snapshot(w->account);
     assert_true(account_session_find(s, child, "demo.localhost", &who));
     account_touch(w->account, &who, TEXT("192.0.2.1"));
     snapshot_drop(s);
@@ -121,19 +131,9 @@ static void use_carries_a_session_and_the_portals_on_but_not_past_its_longest_li
 static void an_expired_session_takes_its_children_with_it(void **state)
 {
     struct world *w = *state;
-    struct text portal, child;
-    struct identity who;
+    struct text child = make_child(w);
     struct err err;
 
-    assert_int_equal(account_session_create(w->account, w->pool, w->user, TEXT("localhost"), NULL,
-                                            &portal, &err),
-                     0);
-    struct snapshot *s = account_snapshot(w->account);
-    assert_true(account_session_find(s, portal, "localhost", &who));
-    assert_int_equal(account_session_create(w->account, w->pool, w->user, TEXT("demo.localhost"),
-                                            who.credential, &child, &err),
-                     0);
-    snapshot_drop(s);
     run_sql(w, "UPDATE session SET expires_at = 1 WHERE parent IS NULL");
     assert_true(session_lives(w, child, "demo.localhost"));
     assert_int_equal(account_flush(w->account, &err), 0);
