@@ -20,11 +20,7 @@ before(async () => {
   outside.add('needs-weak', '1.0.0', { dependencies: { 'weak-thing': '1.0.0' } })
   r = await Redhouse.start({ uplink: outside.url, args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
   admin = { cookie: await r.login('admin', r.password) }
-  for (const [tenant, user] of [['acme', 'dev'], ['beta', 'other']]) {
-    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: tenant, name: tenant }, admin)).status, 201)
-    assert.equal((await r.api('POST', '/api/v1/users', { name: user, password: 'correct horse', tenant, role: 'owner' }, admin)).status, 201)
-    bearer[user] = await r.token(user, 'test')
-  }
+  Object.assign(bearer, await r.people(admin, 'correct horse', [['acme', 'dev', 'owner'], ['beta', 'other', 'owner']]))
 }, { timeout: 120000 })
 after(async () => {
   await r?.stop()

@@ -15,11 +15,7 @@ describe('a package that asks for a second factor', { timeout: 300000 }, () => {
   before(async () => {
     r = await Redhouse.start()
     const admin = { cookie: await r.login('admin', r.password) }
-    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: 'acme', name: 'Acme' }, admin)).status, 201)
-    for (const name of ['plain', 'careful']) {
-      assert.equal((await r.api('POST', '/api/v1/users', { name, password, tenant: 'acme', role: 'owner' }, admin)).status, 201)
-      tokens[name] = await r.token(name, 'laptop')
-    }
+    Object.assign(tokens, await r.people(admin, password, [['acme', 'plain', 'owner'], ['acme', 'careful', 'owner']]))
     const session = { cookie: await r.login('careful', password) }
     const begun = await r.api('PUT', '/api/v1/me/factor', { mode: 'auth-and-writes', password }, session)
     codes = (await r.api('POST', '/api/v1/me/factor/confirmation', { code: await new App(begun.body.secret).code() }, session)).body.recovery_codes

@@ -18,11 +18,8 @@ describe('a tenant that asks for a second factor', { timeout: 200000 }, () => {
   before(async () => {
     r = await Redhouse.start()
     admin = { cookie: await r.login('admin', r.password) }
-    for (const slug of ['acme', 'beta']) assert.equal((await r.api('POST', '/api/v1/tenants', { slug, name: slug }, admin)).status, 201)
-    for (const [name, role] of [['owner', 'owner'], ['dev', 'developer']]) {
-      assert.equal((await r.api('POST', '/api/v1/users', { name, password, tenant: 'acme', role }, admin)).status, 201)
-      tokens[name] = await r.token(name, 'laptop')
-    }
+    Object.assign(tokens, await r.people(admin, password, [['acme', 'owner', 'owner'], ['acme', 'dev', 'developer']]))
+    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: 'beta', name: 'beta' }, admin)).status, 201)
     assert.equal((await r.api('PUT', '/api/v1/tenants/beta/members/dev', { role: 'developer' }, admin)).status, 200)
     owner = { cookie: await r.login('owner', password) }
     dev = { cookie: await r.login('dev', password) }

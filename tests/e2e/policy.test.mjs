@@ -25,11 +25,7 @@ before(async () => {
   outside.add('weak', '1.0.1', { age: 49 * day, license: 'MIT' })
   r = await Redhouse.start({ uplink: outside.url, args: ['--uplink-fresh', '1s', '--platform-scope', '@shared'] })
   admin = { cookie: await r.login('admin', r.password) }
-  for (const [tenant, user, role] of [['acme', 'dev', 'developer'], ['acme', 'own', 'owner'], ['beta', 'other', 'owner']]) {
-    await r.api('POST', '/api/v1/tenants', { slug: tenant, name: tenant }, admin)
-    assert.equal((await r.api('POST', '/api/v1/users', { name: user, password: 'correct horse', tenant, role }, admin)).status, 201)
-    bearer[user] = await r.token(user, 'test')
-  }
+  Object.assign(bearer, await r.people(admin, 'correct horse', [['acme', 'dev', 'developer'], ['acme', 'own', 'owner'], ['beta', 'other', 'owner']]))
 }, { timeout: 120000 })
 after(async () => {
   await r?.stop()

@@ -29,12 +29,7 @@ const error = async (answer) => (await answer.json()).error
 
 async function people(server, tokens) {
   const cookie = { cookie: await server.login('admin', server.password) }
-  const ok = (answer) => assert.ok(answer.status < 300, `${answer.status} ${JSON.stringify(answer.body)}`)
-  for (const slug of ['acme', 'beta']) ok(await server.api('POST', '/api/v1/tenants', { slug, name: slug }, cookie))
-  for (const [name, tenant, role] of [['dev', 'acme', 'developer'], ['other', 'beta', 'developer'], ['viewer', 'acme', 'viewer']]) {
-    ok(await server.api('POST', '/api/v1/users', { name, email: `${name}@example.org`, password: 'correct horse', tenant, role }, cookie))
-    tokens[name] = await server.token(name, 'test')
-  }
+  Object.assign(tokens, await server.people(cookie, 'correct horse', [['acme', 'dev', 'developer'], ['beta', 'other', 'developer'], ['acme', 'viewer', 'viewer']]))
   return cookie
 }
 

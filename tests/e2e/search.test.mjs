@@ -26,12 +26,7 @@ before(async () => {
   r = await Redhouse.start({ args: ['--platform-scope', '@shared'] })
   bearer.admin = await r.token('admin', 'search')
   const admin = { authorization: `Bearer ${bearer.admin}` }
-  for (const [tenant, user] of [['acme', 'dev'], ['beta', 'other']]) {
-    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: tenant, name: tenant }, admin)).status, 201)
-    assert.equal((await r.api('POST', '/api/v1/users', { name: user, password: 'correct horse' }, admin)).status, 201)
-    assert.equal((await r.api('PUT', `/api/v1/tenants/${tenant}/members/${user}`, { role: 'developer' }, admin)).status, 200)
-    bearer[user] = await r.token(user, 'search')
-  }
+  Object.assign(bearer, await r.people(admin, 'correct horse', [['acme', 'dev', 'developer'], ['beta', 'other', 'developer']]))
   await publish('@acme/node-red-zebra', '1.2.3', { description: 'Draws stripes', keywords: ['node-red', 'Stripes'], license: 'MIT', author: 'Grace <grace@example.com>',
     repository: { type: 'git', url: 'git+https://git.example/zebra.git' }, homepage: 'https://zebra.example', bugs: 'https://zebra.example/bugs' })
   await publish('@acme/zebra', '0.1.0', { description: 'Small', keywords: ['animals'] })

@@ -23,11 +23,7 @@ describe('staged publishing', { timeout: 400000 }, () => {
   before(async () => {
     r = await Redhouse.start()
     admin = { cookie: await r.login('admin', r.password) }
-    for (const slug of ['acme', 'beta']) assert.equal((await r.api('POST', '/api/v1/tenants', { slug, name: slug }, admin)).status, 201)
-    for (const [name, tenant, role] of [['dev', 'acme', 'developer'], ['viewer', 'acme', 'viewer'], ['other', 'beta', 'owner']]) {
-      assert.equal((await r.api('POST', '/api/v1/users', { name, password, tenant, role }, admin)).status, 201)
-      tokens[name] = await r.token(name, 'laptop')
-    }
+    Object.assign(tokens, await r.people(admin, password, [['acme', 'dev', 'developer'], ['acme', 'viewer', 'viewer'], ['beta', 'other', 'owner']]))
     const made = await r.api('POST', '/api/v1/tokens', { name: 'ci', scopes: ['package:read', 'package:stage'] }, as('dev'))
     assert.equal(made.status, 201, JSON.stringify(made.body))
     tokens.ci = made.body.token

@@ -14,11 +14,7 @@ describe('teams', { timeout: 200000 }, () => {
   before(async () => {
     r = await Redhouse.start()
     const admin = { cookie: await r.login('admin', r.password) }
-    assert.equal((await r.api('POST', '/api/v1/tenants', { slug: 'acme', name: 'Acme' }, admin)).status, 201)
-    for (const [name, role] of [['ann', 'owner'], ['bob', 'developer'], ['cy', 'developer']]) {
-      assert.equal((await r.api('POST', '/api/v1/users', { name, password, tenant: 'acme', role }, admin)).status, 201)
-      tokens[name] = await r.token(name, 'laptop')
-    }
+    Object.assign(tokens, await r.people(admin, password, [['acme', 'ann', 'owner'], ['acme', 'bob', 'developer'], ['acme', 'cy', 'developer']]))
     assert.equal(await publish('ann', '1.0.0'), 201)
     browser = await launch()
     page = await browser.newPage()
