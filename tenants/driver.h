@@ -63,8 +63,8 @@ struct driver {
     const char *name;
     /* Makes what must exist before a start: folders, networks. Idempotent. */
     void (*prepare)(struct driver *d, const char *instance, driver_done_fn *done, void *arg);
-    /* Brings it up; already up with this generation counts as success. done means "begun": ready
-     * comes as a status. */
+    /* Brings it up; one that runs already, unseen, is ended first. done means "begun": ready comes
+     * as a status. */
     void (*start)(struct driver *d, const struct instance_spec *spec, driver_done_fn *done,
                   void *arg);
     /* SIGTERM, then SIGKILL after grace. Not running is success. done comes after `ended`. */
@@ -72,7 +72,9 @@ struct driver {
                  void *arg);
     /* Stops and erases everything the driver keeps for it, user directory included. */
     void (*remove)(struct driver *d, const char *instance, driver_done_fn *done, void *arg);
-    /* Reports what already runs (after a restart of the server) and takes it over. */
+    /* Reports what already runs (after a restart of the server) and takes it over. What runs and
+     * does not answer is ended. Called once, first: until its done nothing else is asked for but to
+     * stop one that it reported. */
     void (*list)(struct driver *d, driver_item_fn *item, driver_done_fn *done, void *arg);
     /* One JSON line to the launcher: {"command": …}. May be NULL. */
     void (*command)(struct driver *d, const char *instance, struct text json);

@@ -129,7 +129,7 @@ void keeper_admit(struct keeper *keeper)
         if (keeper->starting < keeper->starting_max && !u->busy)
             unit_step(u);
     }
-    if (!keeper->stop_when_quiet)
+    if (!keeper->stop_when_quiet || !keeper->listed)
         return;
     for (struct unit *u = keeper->units; u != NULL; u = u->next)
         if (u->busy || u->live)
@@ -223,7 +223,7 @@ static void poke_apply(void *arg)
     if (u != NULL && p->found) {
         u->desired = p->row.desired;
         snprintf(u->name, sizeof(u->name), "%.*s", TEXT_ARG(p->row.name));
-        u->restart = u->restart || (p->poke == POKE_RESTART && u->live);
+        u->restart = u->restart || (p->poke == POKE_RESTART && (u->live || !p->keeper->listed));
         if (p->poke != POKE_WANTED) {
             u->retry_at = 0;
             u->quick_ends = 0;
@@ -351,7 +351,7 @@ static void on_found(void *arg, const struct driver_item *item)
     u->live = true;
     u->ready = item->ready;
     /* The row was ahead of the world when the server died: start anew with the row's generation. */
-    u->restart = item->generation != u->generation;
+    u->restart = u->restart || item->generation != u->generation;
     auto_pool struct pool *pool = pool_new();
     const char *path = pool_printf(pool, "%s/run/instances/%s/server.sock",
                                    keeper->tenants->config.data_dir, u->id);
@@ -373,6 +373,7 @@ static void on_listed(void *arg, const struct err *err)
 
     if (err != NULL)
         log_error("keeper", err->text, NULL);
+    keeper->listed = true;
     for (struct unit *u = keeper->units, *next; u != NULL; u = next) {
         next = u->next;
         enum instance_state found = found_state(u);
@@ -381,8 +382,9 @@ static void on_listed(void *arg, const struct err *err)
                      state_name(found));
         if (u->live && found == STATE_STARTING)
             loop_timer_set(keeper->loop, &u->timer, keeper->tenants->config.start_deadline_ms);
-        /* One that ended between its greeting and now is on its move already. */
-        if (found != u->state && !u->busy)
+        u->restart = u->restart && u->live;
+        /* Of one that ended between its greeting and now the end is handled next. */
+        if (found != u->state && !u->ended)
             unit_found(u, found);
         job_start_aside(job_new(u, look_work, look_done));
     }

@@ -16,6 +16,7 @@ struct keeper {
     pthread_t thread;
     struct unit *units;
     unsigned starting, starting_max; /* admission: at most so many at once */
+    bool listed;                     /* what runs already is known: before that nothing is begun */
     bool closing, stop_when_quiet;
     struct loop_timer deadline; /* of closing */
 };

@@ -406,7 +406,7 @@ static void step_up(struct unit *u)
 
 void unit_step(struct unit *u)
 {
-    if (u->busy)
+    if (u->busy || !u->keeper->listed)
         return;
     if (u->ended) {
         handle_end(u);

@@ -2,6 +2,7 @@
 
 #include "core/err.h"
 #include "core/pool.h"
+#include "tenants/broker/lock.h"
 #include "tenants/broker/state.h"
 
 #include <errno.h>
@@ -206,6 +207,10 @@ static _Noreturn void exec_warden(const struct helper *h, struct helper_warden *
     sigset_t none;
     struct err err;
 
+    /* Here, not in the broker: that may be killed before it gets to it, and what holds a lock
+     * without a pid nobody can end. */
+    if (w->fds[WARDEN_FD_LOCK] >= 0)
+        lock_write_pid(w->fds[WARDEN_FD_LOCK], getpid());
     if (w->before != NULL && w->before(w, &err) != 0)
         fail_early(&err, report);
     memcpy(moved, w->fds, sizeof(moved));

@@ -195,9 +195,7 @@ static int start(struct broker *b, const struct asked *asked, int lock, struct e
         h->on_report = on_started;
         h->on_end = on_warden_end;
         rc = helper_exec_warden(h, &w, err);
-        if (rc == 0)
-            lock_write_pid(lock, h->pid);
-        else
+        if (rc != 0)
             helper_free(h);
     }
     close_all(&w);

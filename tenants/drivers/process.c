@@ -1,6 +1,7 @@
 #include "tenants/drivers/process.h"
 
 #include "core/err.h"
+#include "core/log.h"
 #include "core/loop.h"
 #include "core/pool.h"
 #include "tenants/broker/client.h"
@@ -38,6 +39,11 @@ struct errand {
     driver_done_fn *done;
     void *arg;
     struct loop_timer timer;
+    struct err err; /* what is said at its end, whatever the broker replies */
+    /* of a start */
+    struct broker_request request;
+    int document;
+    bool cleared; /* whoever held the instance was ended already */
 };
 
 static struct process *of(struct driver *d)
@@ -72,6 +78,7 @@ static struct errand *errand_new(struct process *p, const char *instance, driver
     snprintf(e->instance, sizeof(e->instance), "%s", instance);
     e->done = done;
     e->arg = arg;
+    e->document = -1;
     return e;
 }
 
@@ -79,6 +86,8 @@ static void errand_end(struct errand *e, const struct err *err)
 {
     if (e->done != NULL)
         e->done(e->arg, err);
+    if (e->document >= 0)
+        close(e->document);
     free(e);
 }
 
@@ -154,11 +163,31 @@ static void on_status(void *arg, struct ward *w, struct text json)
         p->events.status(p->events.arg, w->instance, json);
 }
 
+static void on_vacant(void *arg, const struct broker_reply *reply)
+{
+    struct errand *e = arg;
+    struct process *p = e->process;
+
+    if (reply->status != 0)
+        log_warn("process", reply->text, "instance=%s", e->instance);
+    errand_end(e, NULL);
+    item_done(p);
+}
+
+static void on_start_given_up(void *arg, const struct broker_reply *reply)
+{
+    struct errand *e = arg;
+    struct err err = e->err;
+
+    if (reply->status != 0)
+        log_warn("process", reply->text, "instance=%s", e->instance);
+    errand_end(e, &err);
+}
+
 static void on_ended(void *arg, struct ward *w, const struct instance_end *end)
 {
     struct process *p = arg;
     struct ward **at = &p->wards;
-    struct err err;
 
     while (*at != w)
         at = &(*at)->next;
@@ -168,13 +197,14 @@ static void on_ended(void *arg, struct ward *w, const struct instance_end *end)
         settle(w, NULL);
         return;
     }
-    if (w->done == NULL) { /* of a listing: nobody lives there */
-        item_done(p);
-        return;
-    }
-    err_set(&err, ERR_INTERNAL, "no_warden", "The sandbox did not come up%s%s.",
+    /* Nobody lives there, or one that is too slow: it must not come up unseen, nor keep the
+     * instance from the next start. */
+    struct broker_request r = request_for(BROKER_KILL, w->instance);
+    struct errand *e = errand_new(p, w->instance, w->done, w->done_arg);
+    err_set(&e->err, ERR_INTERNAL, "no_warden", "The sandbox did not come up%s%s.",
             end->text[0] != '\0' ? ": " : "", end->text);
-    settle(w, &err);
+    broker_client_send(p->config.broker, &r, NULL, 0,
+                       w->done == NULL ? on_vacant : on_start_given_up, e);
 }
 
 static struct ward *add_ward(struct process *p, const char *instance, int64_t patience_ms)
@@ -204,11 +234,39 @@ static int document_fd(struct text document, struct err *err)
     return fd;
 }
 
+static void send_start(struct errand *e);
+
+static void on_cleared(void *arg, const struct broker_reply *reply)
+{
+    struct errand *e = arg;
+    struct err err;
+
+    if (reply->status != 0)
+        errand_end(e, reply_err(reply, &err));
+    else
+        send_start(e);
+}
+
+/* Whoever runs already is none of ours, or we would not start: a broker that was killed left it, or
+ * we lost it because it did not take our words. */
+static void clear(struct errand *e)
+{
+    struct broker_request r = request_for(BROKER_KILL, e->instance);
+
+    log_warn("process", "ends a sandbox that nobody watches", "instance=%s", e->instance);
+    e->cleared = true;
+    broker_client_send(e->process->config.broker, &r, NULL, 0, on_cleared, e);
+}
+
 static void on_start_reply(void *arg, const struct broker_reply *reply)
 {
     struct errand *e = arg;
     struct err err;
 
+    if (reply->status != 0 && !e->cleared && strcmp(reply->code, "already_running") == 0) {
+        clear(e);
+        return;
+    }
     if (reply->status != 0) {
         errand_end(e, reply_err(reply, &err));
         return;
@@ -216,34 +274,39 @@ static void on_start_reply(void *arg, const struct broker_reply *reply)
     struct ward *w = add_ward(e->process, e->instance, START_PATIENCE_MS);
     w->done = e->done;
     w->done_arg = e->arg;
-    free(e);
+    e->done = NULL;
+    errand_end(e, NULL);
+}
+
+static void send_start(struct errand *e)
+{
+    broker_client_send(e->process->config.broker, &e->request, &e->document, 1, on_start_reply, e);
 }
 
 static void start(struct driver *d, const struct instance_spec *spec, driver_done_fn *done,
                   void *arg)
 {
-    struct process *p = of(d);
-    struct broker_request r = request_for(BROKER_START, spec->instance);
-    struct errand *e = errand_new(p, spec->instance, done, arg);
+    struct errand *e = errand_new(of(d), spec->instance, done, arg);
+    struct broker_request *r = &e->request;
     struct err err;
-    int fd = document_fd(spec->document, &err);
 
-    if (fd < 0) {
+    e->document = document_fd(spec->document, &err);
+    if (e->document < 0) {
         errand_end(e, &err);
         return;
     }
-    snprintf(r.stack, sizeof(r.stack), "%s", spec->stack);
-    snprintf(r.plugins, sizeof(r.plugins), "%s", spec->plugins);
-    snprintf(r.public_host, sizeof(r.public_host), "%s", spec->public_host);
-    snprintf(r.node_options, sizeof(r.node_options), "%s", spec->node_options);
-    r.public_port = spec->public_port;
-    r.generation = spec->generation;
-    r.memory_bytes = spec->memory_bytes;
-    r.cpu_percent = spec->cpu_percent;
-    r.pids = spec->pids;
-    r.grace_ms = spec->grace_ms;
-    broker_client_send(p->config.broker, &r, &fd, 1, on_start_reply, e);
-    close(fd);
+    *r = request_for(BROKER_START, spec->instance);
+    snprintf(r->stack, sizeof(r->stack), "%s", spec->stack);
+    snprintf(r->plugins, sizeof(r->plugins), "%s", spec->plugins);
+    snprintf(r->public_host, sizeof(r->public_host), "%s", spec->public_host);
+    snprintf(r->node_options, sizeof(r->node_options), "%s", spec->node_options);
+    r->public_port = spec->public_port;
+    r->generation = spec->generation;
+    r->memory_bytes = spec->memory_bytes;
+    r->cpu_percent = spec->cpu_percent;
+    r->pids = spec->pids;
+    r->grace_ms = spec->grace_ms;
+    send_start(e);
 }
 
 /* Stop and remove. */

@@ -17,6 +17,8 @@
 
 #define LINE_MOST (256u << 10)
 #define RETRY_MS 20
+/* From the connection on: a warden listens before it builds its sandbox. */
+#define GREETING_MS 10000
 
 static void free_ward(void *arg)
 {
@@ -94,6 +96,7 @@ static void greet(struct ward *w, const struct json *doc)
         return;
     (void)json_want_bool(doc, "ready", &w->ready, &err);
     w->greeted = true;
+    loop_timer_clear(w->loop, &w->timer);
     w->events.greeted(w->events.arg, w);
 }
 
@@ -142,6 +145,11 @@ static void on_readable(void *arg, uint32_t events)
     }
 }
 
+static void on_silence(void *arg)
+{
+    end_from_file(arg);
+}
+
 static void try_connect(void *arg)
 {
     struct ward *w = arg;
@@ -153,8 +161,11 @@ static void try_connect(void *arg)
     if (fd >= 0 && n > 0 && (size_t)n < sizeof(address.sun_path) &&
         connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
         w->watch.fd = fd;
+        w->timer.fn = on_silence;
+        loop_timer_set(w->loop, &w->timer, GREETING_MS);
         if (loop_watch_set(w->loop, &w->watch, EPOLLIN | EPOLLRDHUP, &err) == 0)
             return;
+        w->timer.fn = try_connect;
     }
     if (fd >= 0)
         close(fd);

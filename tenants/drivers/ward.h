@@ -39,7 +39,8 @@ struct ward {
 };
 
 /* Connects to FOLDER/warden.sock, trying again until patience_ms is over: a starting warden binds
- * it soon. */
+ * it soon. One that then does not greet within ten seconds counts as gone; it may still hold the
+ * instance. */
 struct ward *ward_new(struct loop *loop, const char *instance, const char *folder,
                       int64_t patience_ms, const struct ward_events *events);
 /* One JSON line; a warden that does not take it counts as gone. */

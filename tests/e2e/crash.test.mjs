@@ -1,10 +1,10 @@
 // kill -9 of each process of the product: the broker, the server while instances are on their way, Node-RED, process 1 of the
 // sandbox, the warden. What was acknowledged is there afterwards, and nothing restarts that did not have to.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { join } from 'node:path'
-import { alive, broker, chain, sandboxes } from './processes.mjs'
+import { alive, broker, chain, hold, look, sandboxes } from './processes.mjs'
 import { publishDocument } from './publish.mjs'
 import { raw, Redhouse, sleep, until } from './redhouse.mjs'
 
@@ -77,6 +77,14 @@ describe('kill -9', limit, () => {
     process.kill(broker(r).pid, 'SIGKILL')
     return Promise.race([r.ended, sleep(30000, 'the server goes on', { ref: false })])
   }
+  // Without a pause: what comes up stays so for a few milliseconds.
+  const untilAtOnce = async (fn) => {
+    for (const end = Date.now() + 10000; Date.now() < end; await new Promise(setImmediate)) {
+      const got = fn()
+      if (got) return got
+    }
+    throw new Error('not within 10 s')
+  }
   const same = (a, b) => {
     for (const name of Object.keys(a)) assert.deepEqual([name, a[name].pid, a[name].began], [name, b[name].pid, b[name].began])
   }
@@ -127,6 +135,45 @@ describe('kill -9', limit, () => {
         assert.equal((await raw(r, `${slug}.localhost`, '/flows', { headers: auth() })).status, 200)
       }
     })
+
+  // A machine that is busy enough lets a warden stand for a while; SIGSTOP is the worst of it.
+  for (const then of ['run', 'stop'])
+    test(`the broker, while a warden stands still, then the instance is to ${then}: the next server ends that warden, and it holds nothing`, limit, async () => {
+      const slug = `stands-${then}`
+      const folder = join(r.data, 'run', 'instances')
+      const known = new Set(readdirSync(folder))
+      assert.equal((await r.api('POST', '/api/v1/tenants/demo/instances', { slug }, auth())).status, 202)
+      const warden = await untilAtOnce(() => {
+        const lock = readdirSync(folder).find((f) => f.endsWith('.lock') && !known.has(f))
+        return lock && Number(readFileSync(join(folder, lock), 'utf8'))
+      })
+      await hold(warden)
+      const stood = look(warden)
+      if (then === 'stop') assert.equal((await r.api('POST', `/api/v1/instances/${slug}/stop`, {}, auth())).status, 202)
+      assert.deepEqual(await killBroker(), { code: 75, signal: null })
+      await r.serve()
+      await running('demo')
+      if (then === 'run') {
+        const now = await running(slug)
+        assert.deepEqual(sandboxes(now.id).map((p) => p.pid), [chain(r, now.id).sandbox.pid])
+      } else {
+        await until('it has stopped', async () => (await r.instanceState(slug)).state === 'stopped')
+        assert.deepEqual(sandboxes((await r.instanceState(slug)).id), [])
+      }
+      await until('the warden that stood is no more', () => !alive(stood))
+      await r.run('instance', 'remove', slug)
+    })
+
+  test('a warden that listens but says nothing to the next server: it is ended, its instance starts anew', limit, async () => {
+    const { generation } = await running('demo')
+    const before = chain(r, id)
+    await hold(before.warden.pid)
+    await r.kill()
+    await r.serve()
+    await running('demo', generation + 1)
+    assert.deepEqual(Object.values(before).filter(alive), [])
+    assert.deepEqual(sandboxes(id).map((p) => p.pid), [chain(r, id).sandbox.pid])
+  })
 
   // Before it is told, while it is, and when it has ended before the next server looks.
   for (const when of ['asked', 'stopping', 'ended'])
