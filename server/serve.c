@@ -121,10 +121,16 @@ static void tell_ready(const struct config *config, const struct app *app)
 static int wait_for_end(struct app *app, pid_t broker, const sigset_t *signals)
 {
     for (;;) {
-        int signal_number = sigwaitinfo(signals, NULL);
         int status;
         struct err err;
-        switch (signal_number) {
+        /* Asked before the first wait as well: one that ended before signals were blocked told
+         * nobody. */
+        if (waitpid(broker, &status, WNOHANG) == broker) {
+            log_error("serve", "the broker ended; the server must be started again", NULL);
+            app_stop(app, false);
+            return EXIT_BROKER_GONE;
+        }
+        switch (sigwaitinfo(signals, NULL)) {
         case SIGINT:
             log_info("serve", "stops, with its instances", NULL);
             app_stop(app, true);
@@ -137,12 +143,6 @@ static int wait_for_end(struct app *app, pid_t broker, const sigset_t *signals)
             if (app_reload(app, &err) != 0)
                 log_error("serve", err.text, NULL);
             break;
-        case SIGCHLD:
-            if (waitpid(broker, &status, WNOHANG) != broker)
-                break;
-            log_error("serve", "the broker ended; the server must be started again", NULL);
-            app_stop(app, false);
-            return EXIT_BROKER_GONE;
         default:
             break;
         }

@@ -136,6 +136,26 @@ describe('kill -9', limit, () => {
       }
     })
 
+  test('the broker, while the server starts: the server ends', limit, async () => {
+    await r.kill()
+    for (let round = 0; round < 8; round++) {
+      const serving = r.serve().catch(() => {})
+      const starting = { ready: { pid: r.process.pid } }
+      const victim = await untilAtOnce(() => {
+        try {
+          return broker(starting).name === 'redhouse-broker' && broker(starting)
+        } catch {}
+      })
+      process.kill(victim.pid, 'SIGKILL')
+      const how = await Promise.race([r.ended, sleep(30000, 'the server goes on', { ref: false })])
+      // 1: it had not heard yet that the broker is ready.
+      assert.ok([1, 75].includes(how.code), JSON.stringify(how))
+      await serving
+    }
+    await r.serve()
+    await running('demo')
+  })
+
   // A machine that is busy enough lets a warden stand for a while; SIGSTOP is the worst of it.
   for (const then of ['run', 'stop'])
     test(`the broker, while a warden stands still, then the instance is to ${then}: the next server ends that warden, and it holds nothing`, limit, async () => {
