@@ -75,8 +75,18 @@ static int check_owner(int fd, const char *name, const struct folder_owner *owne
                    owner->uid);
 }
 
+/* One that its maker, killed meanwhile, had not given to its owner yet: root's, nothing in it. */
+static void remove_half_made(int dir, const char *name, const struct folder_owner *owner)
+{
+    struct stat st;
+
+    if (owner->uid != 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == 0)
+        (void)unlinkat(dir, name, AT_REMOVEDIR);
+}
+
 int folder_make(int dir, const char *name, const struct folder_owner *owner, struct err *err)
 {
+    remove_half_made(dir, name, owner);
     bool made = mkdirat(dir, name, 0700) == 0;
 
     if (!made && errno != EEXIST)

@@ -88,6 +88,42 @@ static void a_stack_whose_node_lies_elsewhere_is_refused(void **state)
     assert_fails(open_stack("one", &err), err, ERR_FORBIDDEN, "bad_stack");
 }
 
+static int make_for(uid_t uid, struct err *err)
+{
+    const struct folder_owner owner = {uid, uid, 0700, 0};
+    struct stat st;
+    int fd = folder_make(broker.stacks, "home", &owner, err);
+
+    if (fd < 0)
+        return -1;
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_uid, uid);
+    assert_int_equal(st.st_gid, uid);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    close(fd);
+    return 0;
+}
+
+static void a_folder_that_was_made_and_not_given_is_given(void **state)
+{
+    struct err err;
+
+    make("home");
+    assert_works(make_for(61200, &err), err);
+    assert_works(make_for(61200, &err), err);
+    assert_fails(make_for(61201, &err), err, ERR_FORBIDDEN, "bad_folder");
+}
+
+static void a_folder_of_roots_with_something_in_it_is_refused(void **state)
+{
+    struct err err;
+
+    make("home");
+    put("home/file");
+    assert_fails(make_for(61200, &err), err, ERR_FORBIDDEN, "bad_folder");
+    assert_int_equal(faccessat(broker.stacks, "home/file", F_OK, 0), 0);
+}
+
 static atomic_bool stop;
 
 /* What everybody does who writes files safely, somewhere else on the machine. */
@@ -126,6 +162,8 @@ static void renames_elsewhere_make_no_stack_a_bad_one(void **state)
 static const struct CMUnitTest tests[] = {
     EACH(a_stack_whose_node_another_could_write_is_refused),
     EACH(a_stack_whose_node_lies_elsewhere_is_refused),
+    EACH(a_folder_that_was_made_and_not_given_is_given),
+    EACH(a_folder_of_roots_with_something_in_it_is_refused),
     EACH(renames_elsewhere_make_no_stack_a_bad_one),
 };
 
