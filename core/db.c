@@ -182,6 +182,8 @@ struct timespec db_deadline(const struct db *db)
 
 /* Reading. */
 
+static const char begin_sql[] = "BEGIN", end_sql[] = "COMMIT";
+
 struct db_read db_read(struct db *db, struct err *err)
 {
     struct timespec until = db_deadline(db);
@@ -198,7 +200,7 @@ struct db_read db_read(struct db *db, struct err *err)
     if (r.conn == NULL)
         err_set(err, ERR_UNAVAILABLE, "database_busy",
                 "Too many requests read the database; try again.");
-    else if (db_exec(r.conn, "BEGIN", err) != 0)
+    else if (db_do(r.conn, err, begin_sql, "") < 0)
         db_read_end(&r);
     return r;
 }
@@ -208,7 +210,7 @@ void db_read_end(struct db_read *r)
     if (r->conn == NULL)
         return;
     if (sqlite3_get_autocommit(r->conn->sqlite) == 0)
-        (void)sqlite3_exec(r->conn->sqlite, "COMMIT", NULL, NULL, NULL);
+        (void)db_do(r->conn, NULL, end_sql, "");
     pthread_mutex_lock(&r->db->lock);
     r->conn->next_free = r->db->free_readers;
     r->db->free_readers = r->conn;

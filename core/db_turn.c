@@ -9,6 +9,10 @@
 
 #define GROUP_MOST 64
 
+/* Prepared once for each connection, as all statements are. */
+static const char begin_sql[] = "BEGIN IMMEDIATE", commit_sql[] = "COMMIT",
+                  enter_sql[] = "SAVEPOINT tx", leave_sql[] = "RELEASE tx";
+
 /* Lock held. Waits for the turn; false after the deadline. */
 static bool wait_for_turn(struct db *db)
 {
@@ -114,7 +118,7 @@ static void commit_group(struct db *db, struct db_group *g)
 {
     g->committing = true;
     if (!is_lost(db))
-        g->failed = db_exec(&db->writer, "COMMIT", g->err) != 0;
+        g->failed = db_do(&db->writer, g->err, commit_sql, "") < 0;
     if (g->failed && sqlite3_get_autocommit(db->writer.sqlite) == 0)
         (void)sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
     db->group = NULL;
@@ -148,7 +152,7 @@ int db_begin(struct db_tx *tx, struct db *db, struct err *err)
     if (db_turn_take(db, err) != 0)
         return -1;
     if (db->group == NULL) {
-        if (db_exec(&db->writer, "BEGIN IMMEDIATE", err) != 0) {
+        if (db_do(&db->writer, err, begin_sql, "") < 0) {
             db_turn_end(db);
             return -1;
         }
@@ -156,7 +160,7 @@ int db_begin(struct db_tx *tx, struct db *db, struct err *err)
         db->group->refs = 1; /* the open transaction's own */
     }
     *tx = (struct db_tx){db, &db->writer, true};
-    if (db_exec(&db->writer, "SAVEPOINT tx", err) != 0) {
+    if (db_do(&db->writer, err, enter_sql, "") < 0) {
         db_tx_end(tx);
         return -1;
     }
@@ -191,7 +195,7 @@ static int leave(struct db_tx *tx, struct err *err)
 
 int db_commit(struct db_tx *tx, struct err *err)
 {
-    if (is_lost(tx->db) || db_exec(tx->conn, "RELEASE tx", err) == 0)
+    if (is_lost(tx->db) || db_do(tx->conn, err, leave_sql, "") >= 0)
         return leave(tx, err);
     db_tx_end(tx);
     return -1;

@@ -201,7 +201,6 @@ static int commit(struct work *w, bool *new_scope, struct err *err)
         return 0;
     }
     w->v.published_ms = clock_wall_ms();
-    sign(w);
     if (quota_check(tx.conn, w->pool, w->tenant, w->v.bytes, err) != 0 ||
         open_package(w, tx.conn, new_scope, err) != 0 ||
         package_add_version(tx.conn, w->pool, w->name.full, &w->v, err) != 0 ||
@@ -246,7 +245,10 @@ static int finish(struct work *w, struct err *err)
 {
     const struct registry_config *config = &w->registry->config;
     bool new_scope;
-    if (check_rules(w, err) != 0 || make_documents(w, err) != 0 || store(w, &new_scope, err) != 0)
+    if (check_rules(w, err) != 0 || make_documents(w, err) != 0)
+        return -1;
+    sign(w);
+    if (store(w, &new_scope, err) != 0)
         return -1;
     w->result.name = text_dup(w->pool, w->name.full);
     w->result.version = text_dup(w->pool, w->v.version);
