@@ -48,6 +48,8 @@ static int conn_open(struct db_conn *conn, struct db *db, const struct db_config
     if (rc != SQLITE_OK)
         return db_fail(conn, rc, err);
     sqlite3_busy_timeout(conn->sqlite, BUSY_MS);
+    /* else a statement whose parameter meets a partial index is prepared anew with each value */
+    sqlite3_db_config(conn->sqlite, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     if (db_exec(conn,
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                 "PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY;",

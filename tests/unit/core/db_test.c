@@ -2,6 +2,7 @@
 #include "tests/unit/core/db_world.h"
 
 #include "core/buf.h"
+#include "core/db_part.h"
 #include "core/json.h"
 
 static void what_is_written_is_read_as_it_was(void **state)
@@ -329,12 +330,42 @@ static void a_quiet_file_is_emptied_once_no_reader_is_in_the_way(void **state)
     db_close(db);
 }
 
+static int reprepared(const struct db_conn *conn, const char *sql)
+{
+    for (size_t i = 0; i < DB_BUCKETS; i++)
+        for (const struct statement *s = conn->cache[i]; s != NULL; s = s->next)
+            if (s->sql == sql)
+                return sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+    return -1;
+}
+
+static void a_statement_is_prepared_once_whatever_is_bound(void **state)
+{
+    static const char index_sql[] = "CREATE INDEX thing_seven ON thing (body) WHERE n = 7";
+    static const char sql[] = "SELECT count(*) FROM thing WHERE body = ? AND n = ?";
+    struct db *db = opened();
+    struct err err;
+    int64_t n;
+    {
+        auto_tx struct db_tx tx = {0};
+        assert_works(db_begin(&tx, db, &err), err);
+        assert_int_not_equal(db_do(tx.conn, &err, index_sql, ""), -1);
+        for (int64_t i = 0; i < 20; i++)
+            assert_works(db_get(tx.conn, NULL, &err, sql, "bi", "i", TEXT("x"), i % 2 * 7, &n),
+                         err);
+        assert_int_equal(reprepared(tx.conn, sql), 0);
+        assert_works(db_commit(&tx, &err), err);
+    }
+    db_close(db);
+}
+
 static const struct CMUnitTest tests[] = {
     db_test(what_is_written_is_read_as_it_was),
     db_test(what_is_not_committed_is_gone),
     db_test(a_reader_sees_one_state_and_cannot_write),
     db_test(a_violated_constraint_is_a_conflict_and_spares_the_rest),
     db_test(a_statement_may_run_inside_itself),
+    db_test(a_statement_is_prepared_once_whatever_is_bound),
     db_test(a_failure_while_stepping_is_told),
     db_test(rows_become_json_by_the_ends_of_their_names),
     db_test(a_value_that_cannot_be_bound_is_refused),
