@@ -99,14 +99,22 @@ static struct text copy(struct text t)
 
 /* Look-ups, with the shard's lock held. */
 
-static struct shard *shard_of(struct ready *ready, uint64_t hash)
+/* The end of a key's second word; SIZE_MAX when it has no more than one and a half. */
+static size_t group_end(struct text key)
 {
-    return &ready->shards[hash % SHARDS];
+    size_t first = text_find(key, ' ', 0);
+    return first == SIZE_MAX ? SIZE_MAX : text_find(key, ' ', first + 1);
 }
 
-static struct ready_entry **slot_of(struct shard *shard, uint64_t hash, struct text key)
+/* A group lies in one shard. */
+static struct shard *shard_of(struct ready *ready, struct text key)
 {
-    struct ready_entry **slot = &shard->buckets[hash / SHARDS % BUCKETS];
+    return &ready->shards[text_hash(text_sub(key, 0, group_end(key))) % SHARDS];
+}
+
+static struct ready_entry **slot_of(struct shard *shard, struct text key)
+{
+    struct ready_entry **slot = &shard->buckets[text_hash(key) % BUCKETS];
     while (*slot != NULL && !text_eq((*slot)->key, key))
         slot = &(*slot)->next;
     return slot;
@@ -161,7 +169,6 @@ void ready_free(struct ready *ready)
 
 struct candidate {
     uint64_t used_ms;
-    uint64_t hash;
     struct ready_entry *entry; /* held */
 };
 
@@ -184,9 +191,7 @@ static size_t list_all(struct ready *ready, struct candidate **out)
                     room = room == 0 ? 256 : room * 2;
                     *out = xrealloc(*out, room * sizeof(**out));
                 }
-                (*out)[n++] = (struct candidate){.used_ms = atomic_load(&e->used_ms),
-                                                 .hash = text_hash(e->key),
-                                                 .entry = hold(e)};
+                (*out)[n++] = (struct candidate){atomic_load(&e->used_ms), hold(e)};
             }
         }
         pthread_mutex_unlock(&shard->lock);
@@ -203,10 +208,10 @@ static void keep_budget(struct ready *ready)
     size_t n = list_all(ready, &all);
     qsort(all, n, sizeof(*all), by_age);
     for (size_t i = 0; i < n; i++) {
-        struct shard *shard = shard_of(ready, all[i].hash);
-        pthread_mutex_lock(&shard->lock);
         struct text key = all[i].entry->key;
-        struct ready_entry **slot = slot_of(shard, all[i].hash, key);
+        struct shard *shard = shard_of(ready, key);
+        pthread_mutex_lock(&shard->lock);
+        struct ready_entry **slot = slot_of(shard, key);
         if (*slot == all[i].entry && atomic_load(&ready->size) > ready->budget / 8 * 7)
             unlist(ready, slot);
         pthread_mutex_unlock(&shard->lock);
@@ -267,12 +272,11 @@ static uint64_t now_of(const struct call *c)
 
 bool ready_answer(struct ready *ready, struct call *c, struct text key, const char *mime)
 {
-    uint64_t hash = text_hash(key);
-    struct shard *shard = shard_of(ready, hash);
+    struct shard *shard = shard_of(ready, key);
     unsigned taken = taken_by(c);
     enum coding coding = CODING_COUNT, missing = CODING_PLAIN;
     pthread_mutex_lock(&shard->lock);
-    struct ready_entry *entry = *slot_of(shard, hash, key);
+    struct ready_entry *entry = *slot_of(shard, key);
     if (entry != NULL && (coding = choose(entry, taken, &missing)) != CODING_COUNT)
         hold(entry);
     pthread_mutex_unlock(&shard->lock);
@@ -313,7 +317,7 @@ static struct ready_entry *entry_new(struct call *c, struct text key, struct tex
 static void make_coding(struct ready *ready, struct ready_entry *entry, enum coding coding)
 {
     struct text key = entry->key;
-    struct shard *shard = shard_of(ready, text_hash(key));
+    struct shard *shard = shard_of(ready, key);
     pthread_mutex_lock(&entry->lock);
     if (!entry->made[coding]) {
         struct text bytes = encode(entry->bodies[CODING_PLAIN].bytes, coding);
@@ -333,7 +337,7 @@ static void answer_made(struct ready *ready, struct call *c, struct ready_entry 
                         const char *mime)
 {
     struct text key = entry->key;
-    struct shard *shard = shard_of(ready, text_hash(key));
+    struct shard *shard = shard_of(ready, key);
     unsigned taken = taken_by(c);
     enum coding coding, missing = CODING_PLAIN;
     for (;;) {
@@ -362,8 +366,7 @@ static void drop_flight(struct flight *flight)
 static void land(struct ready *ready, struct flight *flight, struct ready_entry *entry,
                  const struct err *err)
 {
-    uint64_t hash = text_hash(flight->key);
-    struct shard *shard = shard_of(ready, hash);
+    struct shard *shard = shard_of(ready, flight->key);
     pthread_mutex_lock(&shard->lock);
     flight->done = true;
     flight->entry = entry != NULL ? hold(entry) : NULL;
@@ -372,10 +375,10 @@ static void land(struct ready *ready, struct flight *flight, struct ready_entry 
     if (!flight->stale)
         unlist_flight(shard, flight);
     if (!flight->stale && entry != NULL && entry->size <= ready->budget / 4) {
-        struct ready_entry **slot = slot_of(shard, hash, flight->key);
+        struct ready_entry **slot = slot_of(shard, flight->key);
         if (*slot != NULL)
             unlist(ready, slot);
-        slot = slot_of(shard, hash, flight->key);
+        slot = slot_of(shard, flight->key);
         entry->next = NULL;
         entry->listed = true;
         *slot = hold(entry);
@@ -421,12 +424,11 @@ static struct flight *take_off(struct shard *shard, struct text key)
 void ready_build(struct ready *ready, struct call *c, struct text key, const char *mime,
                  ready_build_fn *build, void *arg)
 {
-    uint64_t hash = text_hash(key);
-    struct shard *shard = shard_of(ready, hash);
+    struct shard *shard = shard_of(ready, key);
     struct err err = {.kind = ERR_INTERNAL, .code = "internal"};
     struct text bytes;
     pthread_mutex_lock(&shard->lock);
-    struct ready_entry *entry = *slot_of(shard, hash, key);
+    struct ready_entry *entry = *slot_of(shard, key);
     struct flight *flight = find_flight(shard, key);
     if (entry != NULL) {
         hold(entry);
@@ -448,22 +450,6 @@ void ready_build(struct ready *ready, struct call *c, struct text key, const cha
 
 /* Dropping. */
 
-void ready_drop(struct ready *ready, struct text key)
-{
-    uint64_t hash = text_hash(key);
-    struct shard *shard = shard_of(ready, hash);
-    pthread_mutex_lock(&shard->lock);
-    struct ready_entry **slot = slot_of(shard, hash, key);
-    if (*slot != NULL)
-        unlist(ready, slot);
-    struct flight *flight = find_flight(shard, key);
-    if (flight != NULL) {
-        flight->stale = true;
-        unlist_flight(shard, flight);
-    }
-    pthread_mutex_unlock(&shard->lock);
-}
-
 static bool has_prefix(struct text t, struct text prefix)
 {
     return t.len >= prefix.len && memcmp(t.base, prefix.base, prefix.len) == 0;
@@ -479,21 +465,27 @@ static void drop_entries(struct ready *ready, struct ready_entry **slot, struct 
     }
 }
 
+static void drop_from(struct ready *ready, struct shard *shard, struct text prefix)
+{
+    pthread_mutex_lock(&shard->lock);
+    for (size_t k = 0; k < BUCKETS; k++)
+        drop_entries(ready, &shard->buckets[k], prefix);
+    for (struct flight **f = &shard->flights; *f != NULL;) {
+        if (has_prefix((*f)->key, prefix)) {
+            (*f)->stale = true;
+            *f = (*f)->next;
+        } else {
+            f = &(*f)->next;
+        }
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
 void ready_drop_prefix(struct ready *ready, struct text prefix)
 {
-    for (size_t i = 0; i < SHARDS; i++) {
-        struct shard *shard = &ready->shards[i];
-        pthread_mutex_lock(&shard->lock);
-        for (size_t k = 0; k < BUCKETS; k++)
-            drop_entries(ready, &shard->buckets[k], prefix);
-        for (struct flight **f = &shard->flights; *f != NULL;) {
-            if (has_prefix((*f)->key, prefix)) {
-                (*f)->stale = true;
-                *f = (*f)->next;
-            } else {
-                f = &(*f)->next;
-            }
-        }
-        pthread_mutex_unlock(&shard->lock);
-    }
+    if (group_end(prefix) != SIZE_MAX)
+        drop_from(ready, shard_of(ready, prefix), prefix);
+    else
+        for (size_t i = 0; i < SHARDS; i++)
+            drop_from(ready, &ready->shards[i], prefix);
 }

@@ -25,6 +25,7 @@ bool ready_answer(struct ready *ready, struct call *c, struct text key, const ch
 /* For route.handle, on a worker: builds (or waits for who is building), keeps and answers. */
 void ready_build(struct ready *ready, struct call *c, struct text key, const char *mime,
                  ready_build_fn *build, void *arg);
-/* After the commit that changed it. A build under way that began before is not kept. */
-void ready_drop(struct ready *ready, struct text key);
+/* After the commit that changed them. A build under way that began before is not kept. A prefix
+ * that holds two words and their spaces ("npm NAME ") costs little however many bodies there are;
+ * another looks at them all. */
 void ready_drop_prefix(struct ready *ready, struct text prefix);

@@ -207,7 +207,7 @@ static int build(void *arg, struct pool *pool, struct text key, struct text *bod
 
 static struct text key_of(struct call *c, const struct offer *o)
 {
-    return text_printf(c->pool, "npm catalogue:%s%.*s%.*s", o->tenant, TEXT_ARG(o->own.key),
+    return text_printf(c->pool, "npm catalogue:%s %.*s%.*s", o->tenant, TEXT_ARG(o->own.key),
                        TEXT_ARG(o->public.key));
 }
 
@@ -289,8 +289,9 @@ void catalogue_changed(struct registry *registry, const char *tenant)
 {
     auto_pool struct pool *pool = pool_new();
 
-    ready_drop_prefix(registry->config.ready,
-                      text_printf(pool, "npm catalogue:%s", tenant != NULL ? tenant : ""));
+    ready_drop_prefix(registry->config.ready, tenant != NULL
+                                                  ? text_printf(pool, "npm catalogue:%s ", tenant)
+                                                  : TEXT("npm catalogue:"));
 }
 
 static const struct route routes[] = {

@@ -11,6 +11,7 @@
 #include "registry/hook/hook.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -33,6 +34,7 @@ struct hooks {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping, awake;
+    atomic_bool any;  /* there are hooks */
     struct job *jobs; /* under way */
 };
 
@@ -256,11 +258,14 @@ static int look(struct hooks *h, struct err *err)
         "SELECT d.id, h.id, coalesce(h.tenant, '') FROM hook AS h JOIN hook_delivery AS d ON d.id "
         "= (SELECT id FROM hook_delivery WHERE hook = h.id AND state = 'waiting' AND next_at <= ? "
         "ORDER BY next_at, id LIMIT 1) WHERE h.active ORDER BY d.next_at";
+    static const char any_sql[] = "SELECT EXISTS (SELECT 1 FROM hook)";
     auto_pool struct pool *pool = pool_new();
     struct job job = {0};
+    int64_t any;
     auto_read struct db_read r = db_read(h->config.control, err);
-    if (r.conn == NULL)
+    if (r.conn == NULL || db_get(r.conn, pool, err, any_sql, "", "i", &any) != 0)
         return -1;
+    atomic_store(&h->any, any != 0);
     auto_rows struct db_rows q = {0};
     if (db_each (&q, r.conn, err, sql, "i", clock_wall_ms()) != 0)
         return -1;
@@ -323,7 +328,7 @@ struct hooks *hooks_start(const struct hooks_config *config, struct err *err)
 
 void hooks_wake(struct hooks *hooks)
 {
-    if (hooks == NULL)
+    if (hooks == NULL || !atomic_load(&hooks->any))
         return;
     pthread_mutex_lock(&hooks->lock);
     hooks->awake = true;

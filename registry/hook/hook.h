@@ -68,7 +68,9 @@ struct hooks_config {
 struct hooks *hooks_start(const struct hooks_config *config, struct err *err);
 /* Aborts what is under way; it is sent again after the next start. NULL is fine. */
 void hooks_stop(struct hooks *hooks);
-void hooks_wake(struct hooks *hooks); /* NULL is fine */
+/* After the commit of what may have made a delivery; does nothing while the last look (each second)
+ * found no hook. NULL is fine. */
+void hooks_wake(struct hooks *hooks);
 
 /* "sha256=…" over TIMESTAMP.BODY */
 struct text hook_signature(struct pool *pool, struct text secret, struct text timestamp,
