@@ -241,7 +241,7 @@ static int obey(char *line)
     if (strcmp(line, "emit") == 0)
         emit(arg);
     else if (strcmp(line, "drop") == 0)
-        ready_drop(world.ready, text_of(arg));
+        ready_drop_prefix(world.ready, text_of(arg));
     else if (strcmp(line, "role") == 0)
         rc = role_parse(text_of(arg), &role)
                  ? account_member_set(world.account, world.tenant, world.user, role, &err)
