@@ -14,6 +14,7 @@ struct err;
  * The locked file (for the warden to inherit), -1. ERR_CONFLICT "already_running" when it is held.
  */
 int lock_take(struct broker *b, const char *id, struct err *err);
+/* By the holder itself, before it executes the warden: also there when the broker is no more. */
 void lock_write_pid(int fd, pid_t pid);
 /* A pidfd of whoever holds it; -1: nobody. */
 int lock_holder(struct broker *b, const char *id);
