@@ -106,15 +106,25 @@ static size_t group_end(struct text key)
     return first == SIZE_MAX ? SIZE_MAX : text_find(key, ' ', first + 1);
 }
 
-/* A group lies in one shard. */
+/* A group lies in one bucket of one shard. */
+static uint64_t hash_of(struct text key)
+{
+    return text_hash(text_sub(key, 0, group_end(key)));
+}
+
 static struct shard *shard_of(struct ready *ready, struct text key)
 {
-    return &ready->shards[text_hash(text_sub(key, 0, group_end(key))) % SHARDS];
+    return &ready->shards[hash_of(key) % SHARDS];
+}
+
+static size_t bucket_of(struct text key)
+{
+    return hash_of(key) / SHARDS % BUCKETS;
 }
 
 static struct ready_entry **slot_of(struct shard *shard, struct text key)
 {
-    struct ready_entry **slot = &shard->buckets[text_hash(key) % BUCKETS];
+    struct ready_entry **slot = &shard->buckets[bucket_of(key)];
     while (*slot != NULL && !text_eq((*slot)->key, key))
         slot = &(*slot)->next;
     return slot;
@@ -450,28 +460,24 @@ void ready_build(struct ready *ready, struct call *c, struct text key, const cha
 
 /* Dropping. */
 
-static bool has_prefix(struct text t, struct text prefix)
-{
-    return t.len >= prefix.len && memcmp(t.base, prefix.base, prefix.len) == 0;
-}
-
 static void drop_entries(struct ready *ready, struct ready_entry **slot, struct text prefix)
 {
     while (*slot != NULL) {
-        if (has_prefix((*slot)->key, prefix))
+        if (text_eq(text_sub((*slot)->key, 0, prefix.len), prefix))
             unlist(ready, slot);
         else
             slot = &(*slot)->next;
     }
 }
 
-static void drop_from(struct ready *ready, struct shard *shard, struct text prefix)
+static void drop_from(struct ready *ready, struct shard *shard, size_t bucket, size_t n,
+                      struct text prefix)
 {
     pthread_mutex_lock(&shard->lock);
-    for (size_t k = 0; k < BUCKETS; k++)
+    for (size_t k = bucket; k < bucket + n; k++)
         drop_entries(ready, &shard->buckets[k], prefix);
     for (struct flight **f = &shard->flights; *f != NULL;) {
-        if (has_prefix((*f)->key, prefix)) {
+        if (text_eq(text_sub((*f)->key, 0, prefix.len), prefix)) {
             (*f)->stale = true;
             *f = (*f)->next;
         } else {
@@ -484,8 +490,8 @@ static void drop_from(struct ready *ready, struct shard *shard, struct text pref
 void ready_drop_prefix(struct ready *ready, struct text prefix)
 {
     if (group_end(prefix) != SIZE_MAX)
-        drop_from(ready, shard_of(ready, prefix), prefix);
+        drop_from(ready, shard_of(ready, prefix), bucket_of(prefix), 1, prefix);
     else
         for (size_t i = 0; i < SHARDS; i++)
-            drop_from(ready, &ready->shards[i], prefix);
+            drop_from(ready, &ready->shards[i], 0, BUCKETS, prefix);
 }

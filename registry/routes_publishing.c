@@ -2,6 +2,7 @@
 #include "core/db.h"
 #include "core/err.h"
 #include "core/json.h"
+#include "core/pool.h"
 #include "http/route.h"
 #include "registry/area.h"
 #include "registry/asked.h"
@@ -54,13 +55,14 @@ static void set_notice(struct call *c, const struct asked *a, const struct publi
                              back.len > 0 && clash.len > 0 ? " " : "", TEXT_ARG(clash)));
 }
 
-static void publish(struct call *c, const struct asked *a, const struct json *doc)
+static void publish(struct call *c, const struct asked *a, struct pool *pool,
+                    const struct json *doc)
 {
     struct err err;
     struct publish_result result;
     struct publish_request request = {
         .who = c->who, .name = &a->name, .tenant = a->origin.tenant, .doc = doc};
-    if (!asked_went_well(c, publish_document(a->registry, c->pool, &request, &result, &err), &err))
+    if (!asked_went_well(c, publish_document(a->registry, pool, &request, &result, &err), &err))
         return;
     set_notice(c, a, &result);
     answer_ok(c, result.again ? 200 : 201, a);
@@ -89,12 +91,14 @@ static bool is_star(struct call *c)
 
 static void put_package(struct call *c)
 {
+    /* Of the worker, not of the call: what is large is given back here, without the loop. */
+    auto_pool struct pool *pool = pool_new();
     struct asked a;
     struct err err;
     struct json *doc;
     bool for_star = is_star(c);
     if ((for_star ? !asked_to_read(c, &a) : !asked_to_write(c, &a)) ||
-        !asked_went_well(c, document_read(c->pool, c->body, &doc, &err), &err))
+        !asked_went_well(c, document_read(pool, c->body, &doc, &err), &err))
         return;
     if (document_kind(doc) == DOCUMENT_STARS) {
         star(c, &a, doc);
@@ -106,7 +110,7 @@ static void put_package(struct call *c)
     struct change change = asked_change(c, &a);
     switch (document_kind(doc)) {
     case DOCUMENT_PUBLISH:
-        publish(c, &a, doc);
+        publish(c, &a, pool, doc);
         return;
     case DOCUMENT_VERSIONS:
         answer_change(c, &a, change_deprecate(&change, doc, &err), &err);
