@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+
+#define PATIENT 10
 
 struct work {
     void (*fn)(void *);
@@ -16,7 +19,7 @@ struct lane {
     pthread_cond_t some; /* work, or the end */
     struct work *ring;
     size_t size, first, count;
-    bool stopping;
+    bool stopping, patient;
     unsigned n_threads;
     pthread_t *threads;
     char name[16];
@@ -27,6 +30,8 @@ static void *run(void *arg)
     struct lane *lane = arg;
 
     pthread_setname_np(pthread_self(), lane->name);
+    if (lane->patient)
+        (void)setpriority(PRIO_PROCESS, 0, PATIENT); /* of this thread alone (setpriority(2)) */
     pthread_mutex_lock(&lane->lock);
     for (;;) {
         while (lane->count == 0 && !lane->stopping)
@@ -44,12 +49,13 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct lane *lane_new(const char *name, unsigned threads, size_t max_waiting)
+static struct lane *make(const char *name, unsigned threads, size_t max_waiting, bool patient)
 {
     struct lane *lane = xcalloc(1, sizeof(*lane));
 
     pthread_mutex_init(&lane->lock, NULL);
     pthread_cond_init(&lane->some, NULL);
+    lane->patient = patient;
     lane->size = max_waiting > 0 ? max_waiting : 1;
     lane->ring = xcalloc(lane->size, sizeof(*lane->ring));
     lane->n_threads = threads > 0 ? threads : 1;
@@ -59,6 +65,16 @@ struct lane *lane_new(const char *name, unsigned threads, size_t max_waiting)
         if (pthread_create(&lane->threads[i], NULL, run, lane) != 0)
             abort(); /* no threads at start: nothing could work */
     return lane;
+}
+
+struct lane *lane_new(const char *name, unsigned threads, size_t max_waiting)
+{
+    return make(name, threads, max_waiting, false);
+}
+
+struct lane *lane_new_patient(const char *name, unsigned threads, size_t max_waiting)
+{
+    return make(name, threads, max_waiting, true);
 }
 
 bool lane_post(struct lane *lane, void (*fn)(void *), void *arg)

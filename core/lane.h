@@ -10,6 +10,9 @@
 struct lane;
 
 struct lane *lane_new(const char *name, unsigned threads, size_t max_waiting);
+/* For long work: its threads let the process's others go first (nice 10; others' processes lose
+ * nothing where the system shares the processor by session or cgroup). */
+struct lane *lane_new_patient(const char *name, unsigned threads, size_t max_waiting);
 /* False when full: answer 503 with Retry-After. fn(arg) runs once on a worker. Any thread. */
 bool lane_post(struct lane *lane, void (*fn)(void *), void *arg);
 size_t lane_waiting(struct lane *lane);

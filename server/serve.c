@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +200,8 @@ static int serve(struct config *config, struct pool *pool, int *status, struct e
         return -1;
     sigprocmask(SIG_BLOCK, &signals, NULL);
     umask(077);
+    /* Many threads that seldom work would each keep a heap of its own. */
+    mallopt(M_ARENA_MAX, 2 * (int)sysconf(_SC_NPROCESSORS_ONLN));
     struct app *app = app_start(config, broker_fd, plugins, err);
     if (app == NULL)
         return -1;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/lane.h"
@@ -167,11 +168,32 @@ static void what_many_threads_post_runs_once_each(void **state)
     assert_int_equal(atomic_load(&ran), taken);
 }
 
+static void tell_nice(void *arg)
+{
+    atomic_store((atomic_int *)arg, getpriority(PRIO_PROCESS, 0));
+}
+
+static void a_patient_lane_lets_others_go_first_and_they_stay_as_they_are(void **state)
+{
+    atomic_int patient = -1, plain = -1;
+    struct lane *lane = lane_new_patient("patient", 1, 1);
+    int mine = getpriority(PRIO_PROCESS, 0);
+
+    assert_true(lane_post(lane, tell_nice, &patient));
+    lane_stop(lane);
+    lane = lane_new("plain", 1, 1);
+    assert_true(lane_post(lane, tell_nice, &plain));
+    lane_stop(lane);
+    assert_int_equal(atomic_load(&patient), mine > 10 ? mine : 10);
+    assert_int_equal(atomic_load(&plain), mine);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(a_full_lane_refuses_and_takes_again_later, set_up),
     cmocka_unit_test_setup(as_many_run_at_once_as_there_are_threads, set_up),
     cmocka_unit_test_setup(one_thread_keeps_the_order_and_stopping_runs_what_waits, set_up),
     cmocka_unit_test_setup(a_lane_has_room_for_one_at_least, set_up),
     cmocka_unit_test_setup(what_many_threads_post_runs_once_each, set_up),
+    cmocka_unit_test(a_patient_lane_lets_others_go_first_and_they_stay_as_they_are),
 };
 UNIT_MAIN(tests)
