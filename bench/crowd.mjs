@@ -27,9 +27,11 @@ async function seed(r, token) {
   agent.destroy()
 }
 
-// Others who publish as fast as they can, in a process that leaves the processor to whoever is measured; ends with how many.
+// Others who publish as fast as they can, in a process that leaves the processor to whoever is measured, as one on another machine does
+// (where the system shares the processor by session, nice alone counts within one); ends with how many.
+const behind = 'if [ -w /proc/self/autogroup ]; then echo 19 > /proc/self/autogroup; fi; exec nice -n 19 node "$@"'
 function others(r, token, prefix) {
-  const child = spawn('nice', ['-n', '19', 'node', join(import.meta.dirname, 'publish.mjs'), `${r.url}/npm`, prefix, String(clients)],
+  const child = spawn('setsid', ['--wait', 'sh', '-c', behind, 'sh', join(import.meta.dirname, 'publish.mjs'), `${r.url}/npm`, prefix, String(clients)],
     { env: { ...process.env, TOKEN: token }, stdio: ['pipe', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (data) => (said += data))
