@@ -40,8 +40,8 @@ bool blob_from_hex(struct text hex, struct blob_id *id);
 struct text blob_integrity(struct pool *pool, const struct blob_id *id);
 
 /* Who stores bytes and then says in the database that they are needed holds the store from before
- * blob_put or blob_commit until that is committed: nothing is removed meanwhile. Held for as short
- * as that, not twice by one thread. */
+ * blob_put until that is committed: nothing is removed meanwhile. Held for as short as that, not
+ * twice by one thread. */
 struct blobs *blobs_hold(struct blobs *blobs);
 void blobs_let_go(struct blobs *blobs); /* NULL is fine */
 static inline void auto_hold_fn(struct blobs **held)
