@@ -1,6 +1,6 @@
 /*
  * A lane: a bounded queue with worker threads of its own, so that slow work of one kind cannot hold
- * up another. Lanes are quick, password and archive (design, section 3).
+ * up another. Those of requests are listed at enum route_lane.
  */
 #pragma once
 

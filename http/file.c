@@ -110,7 +110,7 @@ static bool is_filling(struct file_body *body)
     body->filled.fn = on_filled;
     body->filled.arg = body;
     body->filling = true;
-    if (lane_post(body->loop->server->lanes[LANE_ARCHIVE], on_worker, body))
+    if (lane_post(body->loop->server->lanes[LANE_READ], on_worker, body))
         return true;
     body->filling = false;
     return false;

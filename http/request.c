@@ -120,8 +120,10 @@ static void on_worker(void *arg)
 void request_run(struct request *r)
 {
     struct call *c = &r->call;
-    struct lane *lane =
-        r->loop->server->lanes[r->foreign.base != NULL ? LANE_PASSWORD : c->route->lane];
+    enum route_lane which = r->foreign.base != NULL     ? LANE_PASSWORD
+                            : c->route->lane_of != NULL ? c->route->lane_of(c)
+                                                        : c->route->lane;
+    struct lane *lane = r->loop->server->lanes[which];
     c->peer = text_dup(c->pool, c->peer);
     r->done.fn = on_done;
     r->done.arg = r;

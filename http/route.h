@@ -30,7 +30,15 @@ enum route_who {
     WHO_INSTANCE,  /* an instance's own token, on its own carrier */
 };
 
-enum route_lane { LANE_QUICK, LANE_PASSWORD, LANE_ARCHIVE, LANE_COUNT };
+/* Who wait for the same: what one lane is full of holds up no other. */
+enum route_lane {
+    LANE_QUICK,    /* the databases */
+    LANE_PASSWORD, /* a password hash */
+    LANE_READ,     /* what lies on the disk and is opened or made ready */
+    LANE_ARCHIVE,  /* packing, unpacking, storing */
+    LANE_OUTSIDE,  /* somebody else's server */
+    LANE_COUNT
+};
 
 struct route {
     const char *method; /* "GET" also serves HEAD */
@@ -39,6 +47,8 @@ struct route {
     enum route_who who;
     uint32_t scope; /* for WHO_MEMBER */
     enum route_lane lane;
+    /* Where it depends on the call, instead of lane; on the loop. */
+    enum route_lane (*lane_of)(struct call *c);
     unsigned faces;      /* 0: FACE_PLATFORM */
     size_t max_body;     /* 0: 64 KiB */
     const char *summary; /* for OpenAPI and docs/api.md */

@@ -96,7 +96,9 @@ static void open_lanes(struct http_server *s)
     s->n_loops = s->config.loops > 0 ? s->config.loops : (unsigned)cores;
     s->lanes[LANE_QUICK] = lane_new("quick", quick, 4096);
     s->lanes[LANE_PASSWORD] = lane_new("password", (unsigned)cores, 64);
+    s->lanes[LANE_READ] = lane_new("read", 2 * (unsigned)cores, 512);
     s->lanes[LANE_ARCHIVE] = lane_new_patient("archive", 2 * (unsigned)cores, 512);
+    s->lanes[LANE_OUTSIDE] = lane_new_patient("outside", 4 * (unsigned)cores, 512);
 }
 
 /* Every loop binds sockets of its own to the same ports, so that the kernel spreads connections. */

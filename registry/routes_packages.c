@@ -277,31 +277,38 @@ static void get_tarball(struct call *c)
     warm_file(warm, c, MIME_TARBALL, &found);
 }
 
+/* Private packages do not wait for uplinks. */
+static enum route_lane lane_of(struct call *c)
+{
+    struct asked a;
+    return asked_may_read(c, &a) && a.origin.kind == ORIGIN_PUBLIC ? LANE_OUTSIDE : LANE_READ;
+}
+
 static const struct route table[] = {
     {.method = "GET",
      .path = "/npm/:pkg",
      .handle = get_packument,
      .ready = ready_packument,
-     .lane = LANE_ARCHIVE,
+     .lane_of = lane_of,
      .faces = FACES,
      .summary = "The packument, full or abbreviated by Accept"},
     {.method = "GET",
      .path = "/npm/:pkg/:version",
      .handle = get_version,
-     .lane = LANE_ARCHIVE,
+     .lane_of = lane_of,
      .faces = FACES,
      .summary = "One version, by number or tag"},
     {.method = "GET",
      .path = "/npm/:pkg/-/:file",
      .handle = get_tarball,
      .ready = ready_tarball,
-     .lane = LANE_ARCHIVE,
+     .lane_of = lane_of,
      .faces = FACES,
      .summary = "A tarball"},
     {.method = "GET",
      .path = "/npm/-/package/:pkg/dist-tags",
      .handle = get_tags,
-     .lane = LANE_ARCHIVE,
+     .lane_of = lane_of,
      .faces = FACES,
      .summary = "The dist-tags"},
 };

@@ -292,7 +292,7 @@ static const struct route table[] = {
      .path = "/api/v1/bundles/:bundle/file",
      .handle = get_file,
      .who = WHO_ADMIN,
-     .lane = LANE_ARCHIVE,
+     .lane = LANE_READ,
      .summary = "The bundle itself",
      .answer = "application/x-tar"},
 };

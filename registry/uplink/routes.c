@@ -238,7 +238,7 @@ static const struct route table[] = {
      .body = "UplinkChange", .answer = "Uplink", .max_body = (size_t)1 << 20},
     {ADMIN("DELETE", "/api/v1/uplinks/:uplink", delete_uplink),
      .summary = "Removes an uplink and what is kept of it"},
-    {ADMIN("POST", "/api/v1/uplinks/:uplink/test", post_test), .lane = LANE_ARCHIVE,
+    {ADMIN("POST", "/api/v1/uplinks/:uplink/test", post_test), .lane = LANE_OUTSIDE,
      .summary = "Asks the uplink whether it is there", .answer = "UplinkTest"},
     {ADMIN("GET", "/api/v1/uplink-rules", get_rules),
      .summary = "Which uplink a public name comes from: the first rule that fits",
@@ -250,7 +250,7 @@ static const struct route table[] = {
      .summary = "How much is kept of public packages", .answer = "UplinkCache"},
     {ADMIN("GET", "/api/v1/uplink-outside", get_outside),
      .summary = "Private names that are known to exist outside too", .answer = "[OutsideName]"},
-    {ADMIN("POST", "/api/v1/uplink-outside", post_outside), .lane = LANE_ARCHIVE,
+    {ADMIN("POST", "/api/v1/uplink-outside", post_outside), .lane = LANE_OUTSIDE,
      .summary = "Asks the uplinks whether they have private names, which tells them the names",
      .body = "OutsideQuestion", .answer = "OutsideAnswer"},
 };

@@ -1,6 +1,7 @@
 // What an uplink may do to us: each lie is refused, nothing wrong is kept, and what can go on goes on.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { publishDocument } from '../e2e/publish.mjs'
 import { Redhouse, sleep, until } from '../e2e/redhouse.mjs'
 import { Uplink, bomb, cut } from './uplink.mjs'
 
@@ -242,6 +243,37 @@ test('an uplink that fails again and again is left alone, then probed, then used
   uplink.all = undefined
   await rested()
   assert.equal((await state()).cause, 'The uplink "default" answered 500.')
+})
+
+test('an uplink that keeps everybody waiting holds up neither private packages nor who publishes them', async () => {
+  const held = []
+  const slow = await Uplink.start()
+  slow.all = (req, res) => held.push(res)
+  const s = await Redhouse.start({ uplink: slow.url, args: ['--uplink-timeout', '30s', '--platform-scope', '@here'] })
+  try {
+    const auth = { authorization: `Bearer ${await s.token('admin', 'test')}` }
+    const get = (path) => fetch(`${s.url}/npm/${path}`, { headers: auth })
+    const put = (name) => s.api('PUT', `/npm/${name.replace('/', '%2f')}`, publishDocument(name, '1.0.0').body, auth)
+    assert.equal((await put('@here/before')).status, 201)
+    let answered = 0
+    const waiting = Array.from({ length: 100 }, (_, i) => get(`slow-${i}`).then(async (answer) => { await answer.arrayBuffer(); answered++ }))
+    await until('as many wait as may', async () => {
+      const n = held.length
+      await sleep(500)
+      return n > 0 && held.length === n
+    })
+    assert.equal((await get('@here%2fbefore')).status, 200)
+    assert.equal((await get('@here/before/-/before-1.0.0.tgz')).status, 200)
+    assert.equal((await put('@here/meanwhile')).status, 201)
+    assert.equal((await get('@here%2fmeanwhile/latest')).status, 200)
+    assert.equal(answered, 0)
+    slow.all = (req, res) => res.writeHead(404).end('{}')
+    held.forEach((res) => res.writeHead(404).end('{}'))
+    await Promise.all(waiting)
+  } finally {
+    await slow.stop()
+    await s.stop()
+  }
 })
 
 test('no header of a client goes out', async () => {
