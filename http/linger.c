@@ -11,7 +11,7 @@
 
 #define MOST 64 /* a loop */
 #define SECONDS 2
-#define READS 16 /* of 64 KiB, each time */
+#define READS 64 /* of 16 KiB, each time */
 
 struct lingering {
     struct http_loop *loop;
@@ -31,7 +31,7 @@ static void end(struct lingering *linger)
 
 static void on_read(h2o_socket_t *sock, const char *err)
 {
-    static _Thread_local char waste[65536];
+    char waste[16384];
     struct lingering *linger = sock->data;
     for (int i = 0; i < READS; i++) {
         ssize_t n = read(h2o_socket_get_fd(sock), waste, sizeof(waste));
