@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SHARDS 64
-#define BUCKETS 64
+#define SHARDS 512 /* many, since a drop looks through all of one */
+#define BUCKETS 8
 #define WAIT_S 30
 #define SMALL 860 /* fits one packet either way */
 
@@ -106,25 +106,15 @@ static size_t group_end(struct text key)
     return first == SIZE_MAX ? SIZE_MAX : text_find(key, ' ', first + 1);
 }
 
-/* A group lies in one bucket of one shard. */
-static uint64_t hash_of(struct text key)
-{
-    return text_hash(text_sub(key, 0, group_end(key)));
-}
-
+/* A group lies in one shard. */
 static struct shard *shard_of(struct ready *ready, struct text key)
 {
-    return &ready->shards[hash_of(key) % SHARDS];
-}
-
-static size_t bucket_of(struct text key)
-{
-    return hash_of(key) / SHARDS % BUCKETS;
+    return &ready->shards[text_hash(text_sub(key, 0, group_end(key))) % SHARDS];
 }
 
 static struct ready_entry **slot_of(struct shard *shard, struct text key)
 {
-    struct ready_entry **slot = &shard->buckets[bucket_of(key)];
+    struct ready_entry **slot = &shard->buckets[text_hash(key) / SHARDS % BUCKETS];
     while (*slot != NULL && !text_eq((*slot)->key, key))
         slot = &(*slot)->next;
     return slot;
@@ -470,11 +460,10 @@ static void drop_entries(struct ready *ready, struct ready_entry **slot, struct 
     }
 }
 
-static void drop_from(struct ready *ready, struct shard *shard, size_t bucket, size_t n,
-                      struct text prefix)
+static void drop_from(struct ready *ready, struct shard *shard, struct text prefix)
 {
     pthread_mutex_lock(&shard->lock);
-    for (size_t k = bucket; k < bucket + n; k++)
+    for (size_t k = 0; k < BUCKETS; k++)
         drop_entries(ready, &shard->buckets[k], prefix);
     for (struct flight **f = &shard->flights; *f != NULL;) {
         if (text_eq(text_sub((*f)->key, 0, prefix.len), prefix)) {
@@ -490,8 +479,8 @@ static void drop_from(struct ready *ready, struct shard *shard, size_t bucket, s
 void ready_drop_prefix(struct ready *ready, struct text prefix)
 {
     if (group_end(prefix) != SIZE_MAX)
-        drop_from(ready, shard_of(ready, prefix), bucket_of(prefix), 1, prefix);
+        drop_from(ready, shard_of(ready, prefix), prefix);
     else
         for (size_t i = 0; i < SHARDS; i++)
-            drop_from(ready, &ready->shards[i], 0, BUCKETS, prefix);
+            drop_from(ready, &ready->shards[i], prefix);
 }
