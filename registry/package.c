@@ -73,14 +73,19 @@ int package_create(struct db_conn *conn, struct pool *pool, struct text name, co
     return rows < 0 ? -1 : 0;
 }
 
-/* What its latest version needs, for those who ask from the other side. */
+#define NEEDS_MOST "500"
+
+/* What its latest version needs, for those who ask from the other side: they read all packages'
+ * needs, so that one package's have a ceiling. */
 static int write_needs(struct db_conn *conn, struct text name, struct err *err)
 {
     static const char sql[] =
         "INSERT OR REPLACE INTO package_need (package, needs) SELECT p.name, "
-        "(SELECT json_group_array(json_array(k.value, d.key, d.value)) FROM "
+        "(SELECT json_group_array(json_array(kind, name, substr(range, 1, 200))) FROM "
+        "(SELECT k.value AS kind, d.key AS name, d.value AS range FROM "
         "json_each('[\"dependencies\",\"optionalDependencies\",\"peerDependencies\"]') AS k, "
-        "json_each(v.abbreviated, '$.' || k.value) AS d WHERE d.type = 'text') "
+        "json_each(v.abbreviated, '$.' || k.value) AS d WHERE d.type = 'text' AND "
+        "length(d.key) <= 214 LIMIT " NEEDS_MOST ")) "
         "FROM package AS p JOIN package_version AS v ON v.package = p.name AND v.version = "
         "p.latest WHERE p.name = ?";
 

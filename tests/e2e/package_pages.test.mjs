@@ -100,6 +100,17 @@ describe('what there is to know of a package', limit, () => {
     assert.deepEqual((await get('/packages/lodash/needs', eve)).needed_by.map((n) => n.name), ['@other/secret'])
   })
 
+  test('a package that needs everything counts as one that needs 500', limit, async () => {
+    const all = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`n${String(i).padStart(4, '0')}`, `^1.0.0${' || ^1.0.0'.repeat(50)}`]))
+    await publish('@other/greedy', '1.0.0', { manifest: { dependencies: { ['x'.repeat(300)]: '1', ...all } } }, eve)
+    const [first] = (await get('/packages/n0000/needs', eve)).needed_by
+    assert.deepEqual([first.name, first.range.length], ['@other/greedy', 200])
+    assert.equal((await get('/packages/n0499/needs', eve)).needed_by.length, 1)
+    const { status } = await raw(r, 'localhost', '/api/v1/packages/n0500/needs', { headers: as(eve) })
+    assert.equal(status, 404)
+    assert.equal((await get('/packages/@other/greedy/needs', eve)).needs.length, 2001)
+  })
+
   test('downloads are counted by day and version', limit, async () => {
     for (let i = 0; i < 3; i++) assert.equal((await raw(r, 'localhost', '/npm/@demo/lamp/-/lamp-1.0.0.tgz', { headers: as(ada) })).status, 200)
     await raw(r, 'localhost', '/npm/@demo/lamp/-/lamp-9.0.0.tgz', { headers: as(ada) })
