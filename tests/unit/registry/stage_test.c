@@ -63,16 +63,6 @@ static bool has_blob(struct scene *s, struct text sha512)
     return true;
 }
 
-static void run_sql(struct world *w, const char *sql)
-{
-    struct err err;
-    auto_tx struct db_tx tx = {0};
-
-    assert_works(db_begin(&tx, w->db, &err), err);
-    assert_true(db_do(tx.conn, &err, sql, "") >= 0);
-    assert_works(db_commit(&tx, &err), err);
-}
-
 static void what_is_staged_is_published_as_it_was_sent_and_then_gone(void **state)
 {
     auto_pool struct pool *pool = pool_new();
@@ -128,15 +118,15 @@ static void what_waited_too_long_is_not_seen_and_is_dropped_and_told(void **stat
     struct text id, told;
     struct err err;
 
-    run_sql(s.w,
-            "INSERT INTO hook (id, tenant, url, events, secret, active, created_by, created_at)"
-            " SELECT 'h', id, 'http://127.0.0.1:1/', '[\"stage\"]', '', 1, 'ada', 1"
-            " FROM tenant WHERE slug = 'acme'");
+    world_sql(s.w,
+              "INSERT INTO hook (id, tenant, url, events, secret, active, created_by, created_at)"
+              " SELECT 'h', id, 'http://127.0.0.1:1/', '[\"stage\"]', '', 1, 'ada', 1"
+              " FROM tenant WHERE slug = 'acme'");
     assert_works(put(&s, "1.0.0", &id, &err), err);
     assert_works(find(&s, id, &stage, &err), err);
     assert_works(stage_expire(s.w->registry, &err), err);
     assert_works(find(&s, id, &stage, &err), err);
-    run_sql(s.w, "UPDATE stage SET expires_at = 1");
+    world_sql(s.w, "UPDATE stage SET expires_at = 1");
     assert_int_equal(find(&s, id, &stage, &err), -1);
     assert_true(has_blob(&s, stage.sha512));
     assert_works(stage_expire(s.w->registry, &err), err);
@@ -158,15 +148,15 @@ static void a_tenant_stages_so_much_and_no_more(void **state)
     struct err err;
 
     assert_works(put(&s, "1.0.0", &id, &err), err);
-    run_sql(s.w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 199)"
-                 " INSERT INTO stage SELECT 'copy-' || i, package, tenant, version, tag, sha512,"
-                 " shasum, bytes, head, tail, actor, actor_type, user, created_at, expires_at"
-                 " FROM stage, n WHERE id NOT LIKE 'copy-%'");
+    world_sql(s.w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 199)"
+                   " INSERT INTO stage SELECT 'copy-' || i, package, tenant, version, tag, sha512,"
+                   " shasum, bytes, head, tail, actor, actor_type, user, created_at, expires_at"
+                   " FROM stage, n WHERE id NOT LIKE 'copy-%'");
     assert_int_equal(put(&s, "1.1.0", &id, &err), -1);
     assert_string_equal(err.code, "stage_full");
-    run_sql(s.w, "DELETE FROM stage WHERE id LIKE 'copy-%'");
+    world_sql(s.w, "DELETE FROM stage WHERE id LIKE 'copy-%'");
     assert_works(put(&s, "1.1.0", &id, &err), err);
-    run_sql(s.w, "UPDATE stage SET bytes = 2147483648 WHERE version = '1.1.0'");
+    world_sql(s.w, "UPDATE stage SET bytes = 2147483648 WHERE version = '1.1.0'");
     assert_int_equal(put(&s, "1.2.0", &id, &err), -1);
     assert_string_equal(err.code, "stage_full");
 }

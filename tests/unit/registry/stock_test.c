@@ -61,16 +61,6 @@ static void a_blob_is_needed_as_long_as_its_version_is_there(void **state)
     assert_false(needs(w, text_n(sum, sizeof sum)));
 }
 
-static void run_sql(struct world *w, const char *sql)
-{
-    struct err err;
-    auto_tx struct db_tx tx = {0};
-
-    assert_works(db_begin(&tx, w->db, &err), err);
-    assert_true(db_do(tx.conn, &err, sql, "") >= 0);
-    assert_works(db_commit(&tx, &err), err);
-}
-
 static int64_t number(struct world *w, const char *sql)
 {
     int64_t n = -1;
@@ -170,7 +160,7 @@ static void a_run_of_one_tenant_or_a_dry_one_is_not_the_daily_one(void **state)
     wait_for(w, stock, BEGUN, 4);
     wait_for(w, NULL, RUNNING, 0);
     wait_for(w, NULL, "SELECT count(*) FROM stock_report WHERE ended_at > 0", 2);
-    run_sql(w, "UPDATE stock_report SET ended_at = 7");
+    world_sql(w, "UPDATE stock_report SET ended_at = 7");
     assert_works(stock_begin(stock, &specs[0], operation, &err), err);
     wait_for(w, NULL, RUNNING, 0);
     wait_for(w, NULL, "SELECT count(*) FROM stock_report WHERE ended_at = 7", 2);

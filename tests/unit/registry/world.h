@@ -232,6 +232,16 @@ static inline int world_publish(struct world *w, struct pool *pool, const struct
                      err);
 }
 
+static inline void world_sql(struct world *w, const char *sql)
+{
+    struct err err;
+    auto_tx struct db_tx tx = {0};
+
+    assert_works(db_begin(&tx, w->db, &err), err);
+    assert_true(db_do(tx.conn, &err, sql, "") >= 0);
+    assert_works(db_commit(&tx, &err), err);
+}
+
 static inline struct change world_change(struct world *w, struct pool *pool,
                                          const struct identity *who, const char *tenant,
                                          const char *name)
